@@ -1,1 +1,1 @@
-"""."""
+"""Text embeddings. Read `config`, `engine`, `models`, `rest`, `rpc`, `__main__`, in this order."""

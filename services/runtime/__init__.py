@@ -1,1 +1,1 @@
-"""What every service stands on. Read `config`, `server`, `interceptors`, `batching`, in this order."""
+"""What every service stands on. Read `config`, `errors`, `server`, `interceptors`, `batching`."""

@@ -1,7 +1,8 @@
 """Settings: `switchboard.toml` with environment variables on top, read once, frozen.
 
 `SWITCHBOARD_CONFIG` names the file (default: `switchboard.toml` in the working directory);
-`SWITCHBOARD_EMBEDDINGS__PORT=50054` overrides one value. A bad value stops the start and names itself.
+`SWITCHBOARD_EMBEDDINGS__PORT=50054` overrides one value. A bad value stops the start and names
+itself.
 """
 
 import os
@@ -70,7 +71,7 @@ class ModelSettings(Section):
 class ServiceSettings(Section):
     """A gRPC service of the mesh, as every part of the mesh sees it."""
 
-    # The service itself reads its table with a stricter class of its own; the others look past its keys.
+    # A service reads its own table with a stricter class; the others look past its keys.
     model_config = ConfigDict(extra="ignore")
 
     enabled: bool = True
@@ -174,7 +175,7 @@ class Settings(BaseSettings):
                 for name in model.names:
                     if name in owners:
                         raise ValueError(
-                            f"{family}.models: the name '{name}' is already taken by {owners[name]}"
+                            f"{family}.models: the name '{name}' is taken by {owners[name]}"
                         )
                     owners[name] = f"{family} model '{model.id}'"
         return self
@@ -257,7 +258,7 @@ def _check_variables(schema: type[Settings]) -> None:
 
 
 def _with_absolute_folders(values: dict[str, Any], base: Path) -> dict[str, Any]:
-    """Make the model folders of the file absolute, so that the working directory does not matter."""
+    """Make the file's model folders absolute: the working directory should not matter."""
     for section in values.values():
         for model in section.get("models", ()) if isinstance(section, dict) else ():
             if isinstance(model, dict) and isinstance(model.get("folder"), str):

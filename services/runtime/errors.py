@@ -11,8 +11,8 @@
     ├── DeadlineError                the caller's time was over before its turn came
     └── InternalError                our mistake, told without detail
 
-The message of a ServiceError is shown to the caller as it is written. This module imports nothing of the
-project, so that engines may raise these errors without knowing the wire.
+The message of a ServiceError is shown to the caller as it is written. This module imports nothing
+of the project, so that engines may raise these errors without knowing the wire.
 """
 
 from dataclasses import dataclass
@@ -120,7 +120,7 @@ class InternalError(ServiceError):
     """What nobody expected; the log has the detail."""
 
     message: ClassVar[str] = (
-        "The server had an error while processing the request. The log has more under its request id."
+        "The server had an error while processing the request. Its log tells more."
     )
 
     def __init__(self) -> None:

@@ -1,0 +1,123 @@
+"""The embedding models of this process: what both doors ask."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.embeddings.config import EmbeddingsModelSettings, EmbeddingsSettings
+from services.embeddings.engine.encoder import Encoder
+from services.embeddings.engine.folder import read_spec
+from services.embeddings.engine.pooling import Floats
+from services.embeddings.engine.request import Request
+from services.embeddings.engine.tokens import TokenIds, Tokens, read_tokenizer
+from services.embeddings.engine.vectors import check_dimensions, shorten
+from services.runtime.artifacts import ArtifactError, written_at
+from services.runtime.batching import Batcher
+from services.runtime.fair_queue import Limits
+from services.runtime.onnx import SessionOptions, open_session
+from services.runtime.registry import Description, Registry
+
+INLINE_CHARACTERS = 4000
+"""Shorter inputs are tokenised on the event loop (well under a millisecond), longer ones in a thread."""
+
+_CPU_BATCH_TOKENS = 512
+_CUDA_BATCH_TOKENS = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The answer to a request, before a door writes it."""
+
+    model: str
+    """The id of the model that answered."""
+    vectors: Floats
+    """Shape (inputs, dimensions)."""
+    prompt_tokens: int
+    """Tokens read, special tokens included, padding not."""
+
+
+class EmbeddingModel:
+    """A loaded model with its queue."""
+
+    def __init__(
+        self, name: str, tokens: Tokens, encoder: Encoder, limits: Limits, description: Description
+    ) -> None:
+        self.description = description
+        self._name = name
+        self._tokens = tokens
+        self._width = encoder.width
+        self._batcher: Batcher[TokenIds, Floats] = Batcher(
+            lambda batch: list(encoder.encode(batch)), limits, model=name
+        )
+        self._tokenizing = ThreadPoolExecutor(1, thread_name_prefix=f"tokens-{name}")
+
+    def is_alive(self) -> bool:
+        """Tell whether the engine makes progress."""
+        return self._batcher.is_alive()
+
+    async def embed(self, request: Request, *, key: str) -> Embedded:
+        """Return the vectors of a request.
+
+        Args:
+            request: What to embed.
+            key: Whom it is for, for fairness.
+
+        Raises:
+            InvalidRequestError: The model cannot do what is asked; `param` names the field.
+            OverloadedError: The queue is full.
+        """
+        check_dimensions(request.dimensions, self._width, self._name)
+        ids = await self._ids_of(request)
+        lengths = list(map(len, ids))
+        rows = await self._batcher.submit(ids, lengths, key=key)
+        vectors = shorten(np.stack(rows), request.dimensions)
+        return Embedded(self._name, vectors, sum(lengths))
+
+    async def _ids_of(self, request: Request) -> Sequence[TokenIds]:
+        if sum(map(len, request.texts)) <= INLINE_CHARACTERS:
+            return self._tokens.ids_of(request)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._tokenizing, self._tokens.ids_of, request)
+
+
+Models = Registry[EmbeddingsModelSettings, EmbeddingModel]
+"""The models of the service by name."""
+
+
+def load_model(settings: EmbeddingsModelSettings, service: EmbeddingsSettings) -> EmbeddingModel:
+    """Load a model folder.
+
+    Raises:
+        ArtifactError: The folder cannot be served; the message names the file and what is wrong.
+    """
+    spec = read_spec(settings)
+    tokenizer = read_tokenizer(settings.folder / "tokenizer.json")
+    path = settings.folder / settings.file
+    options = SessionOptions(settings.provider, service.threads, service.gpu_memory_bytes)
+    session = open_session(path, options)
+    try:
+        encoder = Encoder(session, spec)
+    except ArtifactError as error:
+        raise ArtifactError(f"{path}: {error}") from None
+    except Exception as error:
+        raise ArtifactError(f"{path}: a run with one token fails: {error}") from error
+    by_provider = _CUDA_BATCH_TOKENS if session.provider == "cuda" else _CPU_BATCH_TOKENS
+    limits = Limits(
+        batch_tokens=service.batch_tokens or by_provider,
+        max_padding=service.max_padding,
+        waiting_requests=service.waiting_requests,
+        waiting_tokens=service.waiting_tokens,
+    )
+    description = Description(
+        provider=session.provider,
+        created=written_at(settings.folder),
+        context_length=spec.max_tokens,
+        dimensions=encoder.width,
+    )
+    tokens = Tokens(
+        tokenizer, max_tokens=spec.max_tokens, prompts=spec.prompts, lowercase=spec.lowercase
+    )
+    return EmbeddingModel(settings.id, tokens, encoder, limits, description)

@@ -1,0 +1,160 @@
+"""Batches the work of many callers: one owner of a bounded queue, and the loop that empties it.
+
+The engine runs in a thread of its own; everything else happens on the event loop, so nothing here
+takes a lock. Which inputs go next is decided in `fair_queue`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+
+from services.runtime import telemetry
+from services.runtime.errors import InternalError, OverloadedError
+from services.runtime.fair_queue import ItemT, Job, Limits, Queue, Work
+
+log = structlog.get_logger()
+
+ResultT = TypeVar("ResultT")
+
+STALLED_AFTER_S = 300.0
+"""A batch that runs longer than this counts as a dead engine."""
+
+
+@dataclass(eq=False, slots=True)
+class _Pending(Generic[ResultT]):
+    """A caller that waits for the results of its job."""
+
+    future: asyncio.Future[list[ResultT | None]]
+    results: list[ResultT | None]
+    missing: int
+    admitted_s: float
+    started: bool = False
+
+
+class Batcher(Generic[ItemT, ResultT]):
+    """Runs an engine over a `Queue`, batch after batch, in a thread of its own."""
+
+    def __init__(
+        self, run: Callable[[list[ItemT]], Sequence[ResultT]], limits: Limits, *, model: str
+    ) -> None:
+        """Take an engine.
+
+        Args:
+            run: Computes one result an item; called in the engine's thread, never twice at once.
+            limits: The bounds of the queue and of a batch.
+            model: The name in metrics and messages.
+        """
+        self._run = run
+        self._model = model
+        self._queue: Queue[ItemT] = Queue(limits)
+        self._pending: dict[Job[ItemT], _Pending[ResultT]] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"engine-{model}")
+        self._busy_since_s: float | None = None
+        self._tokens_per_s = 0.0
+
+    async def submit(
+        self, items: Sequence[ItemT], tokens: Sequence[int], *, key: str = ""
+    ) -> list[ResultT]:
+        """Return one result an item, in order, when all are computed.
+
+        A caller that is cancelled leaves the queue at once; what runs for it is dropped.
+
+        Args:
+            items: The inputs, at least one.
+            tokens: The length of each, at least 1.
+            key: Whom it is for; keys share the engine fairly.
+
+        Raises:
+            OverloadedError: The queue is full.
+            InternalError: The engine failed; the log says how.
+        """
+        total = sum(tokens)
+        if not self._queue.can_admit(total):
+            raise OverloadedError(
+                f"The queue of the model '{self._model}' is full"
+                f" ({self._queue.waiting_requests} requests,"
+                f" {self._queue.waiting_tokens} tokens waiting). Try again later.",
+                retry_after_s=self._queue.waiting_tokens / max(self._tokens_per_s, 1.0),
+            )
+        job = self._queue.add(items, tokens, key)
+        future: asyncio.Future[list[ResultT | None]] = asyncio.get_running_loop().create_future()
+        self._pending[job] = _Pending(future, [None] * len(items), len(items), time.perf_counter())
+        telemetry.PROMPT_TOKENS.labels(self._model).inc(total)
+        self._start_next()
+        try:
+            return await future  # type: ignore[return-value]  # every place is filled by now
+        finally:
+            del self._pending[job]
+            self._queue.cancel(job)
+            self._show_waiting()
+
+    def is_alive(self) -> bool:
+        """Tell whether the engine makes progress."""
+        since = self._busy_since_s
+        return since is None or time.perf_counter() - since < STALLED_AFTER_S
+
+    def close(self) -> None:
+        """Let the engine's thread end after the batch that it runs."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _start_next(self) -> None:
+        """Hand the engine a batch, if it is free and something waits."""
+        if self._busy_since_s is not None:
+            return
+        batch = self._queue.next_batch()
+        if not batch:
+            return
+        self._busy_since_s = time.perf_counter()
+        self._measure(batch)
+        loop = asyncio.get_running_loop()
+        running = self._thread.submit(self._run, [work.item for work in batch])
+        running.add_done_callback(
+            lambda done: loop.call_soon_threadsafe(
+                self._finish, batch, done.exception() or done.result()
+            )
+        )
+
+    def _finish(self, batch: list[Work[ItemT]], outcome: Sequence[ResultT] | BaseException) -> None:
+        """Give each caller its results and go on with the next batch."""
+        assert self._busy_since_s is not None
+        elapsed_s = time.perf_counter() - self._busy_since_s
+        self._busy_since_s = None
+        speed = sum(work.tokens for work in batch) / max(elapsed_s, 1e-6)
+        self._tokens_per_s += 0.1 * (speed - self._tokens_per_s)
+        if isinstance(outcome, BaseException):
+            log.error("batch failed", model=self._model, inputs=len(batch), exc_info=outcome)
+        self._start_next()
+        for place, work in enumerate(batch):
+            waiter = self._pending.get(work.job)
+            if waiter is None or waiter.future.done():
+                continue
+            if isinstance(outcome, BaseException):
+                waiter.future.set_exception(InternalError())
+                continue
+            waiter.results[work.index] = outcome[place]
+            waiter.missing -= 1
+            if not waiter.missing:
+                waiter.future.set_result(waiter.results)
+
+    def _measure(self, batch: list[Work[ItemT]]) -> None:
+        tokens = sum(work.tokens for work in batch)
+        padded = max(work.tokens for work in batch) * len(batch)
+        telemetry.BATCH_ITEMS.labels(self._model).observe(len(batch))
+        telemetry.BATCH_TOKENS.labels(self._model).inc(tokens)
+        telemetry.PADDING_TOKENS.labels(self._model).inc(padded - tokens)
+        now = time.perf_counter()
+        for work in batch:
+            waiter = self._pending[work.job]
+            if not waiter.started:
+                waiter.started = True
+                telemetry.QUEUE_SECONDS.labels(self._model).observe(now - waiter.admitted_s)
+        self._show_waiting()
+
+    def _show_waiting(self) -> None:
+        telemetry.WAITING.labels(self._model).set(self._queue.waiting_requests)
+        telemetry.WAITING_TOKENS.labels(self._model).set(self._queue.waiting_tokens)

@@ -1,0 +1,183 @@
+"""What happens around every call: request id, identity, timing, the error table, the last log line.
+
+Handlers raise; this module tells. It knows no service and no message type.
+"""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, TypeAlias
+
+import grpc
+import structlog
+
+from services.runtime import telemetry
+from services.runtime.calls import Call, enter, from_metadata
+from services.runtime.errors import DeadlineError, DrainingError, InternalError, ServiceError
+
+log = structlog.get_logger()
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+NOT_CALLS = ("/grpc.health.", "/grpc.reflection.", "/switchboard.runtime.")
+"""Prefixes of methods that the mesh itself asks all the time; they pass as they are."""
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps every handler; counts the calls in flight and refuses new ones while draining."""
+
+    def __init__(self) -> None:
+        self.draining = False
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def wait_until_idle(self, timeout_s: float) -> bool:
+        """Wait until no call is in flight; False when some still were after `timeout_s`."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Return the handler of the method with everything around it."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or method.startswith(NOT_CALLS):
+            return handler
+        # A rejected message size or an unknown method never comes here: gRPC answers those itself.
+        if handler.response_streaming:
+            behavior = handler.stream_stream if handler.request_streaming else handler.unary_stream
+            wrap = self._stream(method, behavior)
+            make = (
+                grpc.stream_stream_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_stream_rpc_method_handler
+            )
+        else:
+            behavior = handler.stream_unary if handler.request_streaming else handler.unary_unary
+            wrap = self._unary(method, behavior)
+            make = (
+                grpc.stream_unary_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_unary_rpc_method_handler
+            )
+        return make(wrap, handler.request_deserializer, handler.response_serializer)
+
+    def _unary(self, method: str, behavior: Any) -> Any:
+        async def answer(request: Any, context: Context) -> Any:
+            async with self._around(method, context) as call:
+                async with asyncio.timeout(call.first_answer_within_s):
+                    response = await behavior(request, context)
+                await context.send_initial_metadata(_initial(call))
+                return response
+
+        return answer
+
+    def _stream(self, method: str, behavior: Any) -> Any:
+        async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
+            async with (
+                self._around(method, context) as call,
+                aclosing(behavior(request, context)) as messages,
+            ):
+                async with asyncio.timeout(call.first_answer_within_s):
+                    first = await anext(messages, None)
+                await context.send_initial_metadata(_initial(call))
+                if first is None:
+                    return
+                yield first
+                async for message in messages:
+                    yield message
+
+        return answer
+
+    def _admit(self) -> None:
+        if self.draining:
+            raise DrainingError("The service is shutting down. Try again.")
+
+    @asynccontextmanager
+    async def _around(self, method: str, context: Context) -> AsyncIterator[Call]:
+        metadata = dict(context.invocation_metadata() or ())
+        call = from_metadata(method, metadata, new_id=uuid.uuid4().hex)
+        enter(call)
+        self._running += 1
+        self._idle.clear()
+        telemetry.RUNNING.labels(method).inc()
+        code = "OK"
+        try:
+            try:
+                self._admit()
+                yield call
+                context.set_trailing_metadata(_trailing(call))
+            except ServiceError as error:
+                code = error.telling.grpc_status
+                await _abort(context, call, error)
+            except TimeoutError:
+                code = "DEADLINE_EXCEEDED"
+                await _abort(context, call, DeadlineError(_deadline_message(call)))
+            except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
+                raise
+            except Exception:
+                code = "INTERNAL"
+                log.exception("call failed", request_id=call.request_id, method=method)
+                await _abort(context, call, InternalError())
+        except (asyncio.CancelledError, GeneratorExit):
+            code = "CANCELLED"
+            telemetry.CANCELLED.labels(method).inc()
+            raise
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+            telemetry.RUNNING.labels(method).dec()
+            telemetry.REQUESTS.labels(method, code).inc()
+            telemetry.REQUEST_SECONDS.labels(method).observe(call.elapsed_s)
+            log.debug(
+                "call",
+                request_id=call.request_id,
+                method=method,
+                code=code,
+                duration_ms=round(call.elapsed_s * 1000, 2),
+            )
+
+
+async def _abort(context: Context, call: Call, error: ServiceError) -> None:
+    """End the call with the error's row of the table.
+
+    Envoy puts `x-openai-error` into the body; a typed caller finds the same object in the trailers.
+    """
+    trailing = [("x-openai-error", json.dumps(error.body()))]
+    if error.retry_after_s is not None:
+        trailing.append(("retry-after", f"{error.retry_after_s:.0f}"))
+    status = grpc.StatusCode[error.telling.grpc_status]
+    await context.abort(status, str(error), (*trailing, ("x-request-id", call.request_id)))
+
+
+def _initial(call: Call) -> tuple[tuple[str, str], ...]:
+    milliseconds = (time.perf_counter() - call.started_s) * 1000
+    return (
+        ("x-request-id", call.request_id),
+        ("openai-processing-ms", f"{milliseconds:.0f}"),
+    )
+
+
+def _trailing(call: Call) -> tuple[tuple[str, str], ...]:
+    if call.usage is None:
+        return ()
+    return (("x-switchboard-usage", json.dumps(call.usage)),)
+
+
+def _deadline_message(call: Call) -> str:
+    return (
+        f"The request was not answered within {call.first_answer_within_s} s,"
+        " the caller's read timeout."
+    )

@@ -1,0 +1,82 @@
+"""The life of a service's process: settings, logs, metrics, server, models, until SIGTERM."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import structlog
+
+from services.runtime import config, telemetry
+from services.runtime.config import ServiceSettings, Settings
+from services.runtime.inspection import inspection_door
+from services.runtime.registry import ModelSettingsT, Registry, ServedT
+from services.runtime.server import Door, create_server, serve
+
+log = structlog.get_logger()
+
+SectionT = TypeVar("SectionT", bound=ServiceSettings)
+
+SETTINGS_ARE_WRONG = 2
+"""Exit status of a process whose settings have to be mended first: starting it again is no use."""
+CANNOT_START = 1
+
+
+def main(
+    name: str, section: type[SectionT], run: Callable[[Settings, SectionT], Awaitable[None]]
+) -> int:
+    """Run a service until it is told to stop, and return the exit status.
+
+    Args:
+        name: Its table in the settings and its name in the logs.
+        section: The schema of that table.
+        run: Serves, with the whole settings and its own table.
+    """
+    try:
+        mesh, settings = config.load_service(name, section)
+    except config.ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - logs are configured by what could not be read
+        return SETTINGS_ARE_WRONG
+    telemetry.configure_logs(mesh.log, name)
+    try:
+        telemetry.serve_metrics(settings.host, settings.metrics_port)
+        asyncio.run(_awaited(run(mesh, settings)))
+    except OSError as error:
+        log.error("cannot start", problem=str(error), metrics_port=settings.metrics_port)  # noqa: TRY400
+        return CANNOT_START
+    return 0
+
+
+async def serve_models(
+    models: Registry[ModelSettingsT, ServedT],
+    load: Callable[[ModelSettingsT], ServedT],
+    doors: Sequence[Door],
+    settings: ServiceSettings,
+) -> None:
+    """Serve a family until SIGTERM: answers from the start, ready as soon as one model is.
+
+    Args:
+        models: The family's models, not loaded yet.
+        load: Loads one of them; called in a thread.
+        doors: The family's gRPC services.
+        settings: Address, limits, drain times.
+
+    Raises:
+        OSError: The port is taken.
+    """
+    server, port = create_server(settings, [*doors, inspection_door(models.entries)])
+    await server.start()
+    log.info("listening", host=settings.host, port=port)
+
+    async def show_readiness() -> None:
+        await server.set_ready(models.is_ready())
+
+    loading = asyncio.create_task(models.load_all(load, show_readiness))
+    try:
+        await serve(server, settings, is_alive=models.is_alive)
+    finally:
+        loading.cancel()
+
+
+async def _awaited(running: Awaitable[Any]) -> None:
+    await running
