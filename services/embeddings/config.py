@@ -15,7 +15,7 @@ class EmbeddingsModelSettings(ModelSettings):
     file: str = "onnx/model.onnx"
     """The graph, relative to the folder."""
     pooling: Literal["mean", "cls", "max", "last"] | None = None
-    """How token states become one vector; only for a folder that does not say (no `modules.json`)."""
+    """How token states become one vector; for a folder that does not say."""
     normalize: bool | None = None
     """Whether vectors get unit length; unset: as the folder says."""
     max_tokens: int | None = Field(default=None, ge=1)

@@ -21,7 +21,7 @@ from services.runtime.onnx import SessionOptions, open_session
 from services.runtime.registry import Description, Registry
 
 INLINE_CHARACTERS = 4000
-"""Shorter inputs are tokenised on the event loop (well under a millisecond), longer ones in a thread."""
+"""Shorter inputs are tokenised on the event loop (under a millisecond), longer ones in a thread."""
 
 _CPU_BATCH_TOKENS = 512
 _CUDA_BATCH_TOKENS = 16384

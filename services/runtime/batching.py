@@ -112,12 +112,17 @@ class Batcher(Generic[ItemT, ResultT]):
         self._busy_since_s = time.perf_counter()
         self._measure(batch)
         loop = asyncio.get_running_loop()
-        running = self._thread.submit(self._run, [work.item for work in batch])
+        running = self._thread.submit(self._compute, batch)
         running.add_done_callback(
             lambda done: loop.call_soon_threadsafe(
                 self._finish, batch, done.exception() or done.result()
             )
         )
+
+    def _compute(self, batch: list[Work[ItemT]]) -> Sequence[ResultT]:
+        results = self._run([work.item for work in batch])
+        assert len(results) == len(batch), "an engine returns one result an item"
+        return results
 
     def _finish(self, batch: list[Work[ItemT]], outcome: Sequence[ResultT] | BaseException) -> None:
         """Give each caller its results and go on with the next batch."""

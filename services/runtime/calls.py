@@ -56,7 +56,8 @@ def from_metadata(method: str, metadata: Mapping[str, str | bytes], new_id: str)
 
     def text(name: str) -> str:
         value = metadata.get(name, "")
-        return value if isinstance(value, str) else ""
+        # Other characters may not be sent back in a header.
+        return value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
 
     return Call(
         method=method,

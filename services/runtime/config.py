@@ -87,7 +87,7 @@ class ServiceSettings(Section):
     max_message_bytes: int = Field(default=64 * 2**20, ge=2**16)
     """Largest message taken or sent, in bytes."""
     drain_delay_s: float = Field(default=0.0, ge=0.0)
-    """After SIGTERM, how long to keep taking calls while the others notice; in Kubernetes about 10."""
+    """After SIGTERM, how long calls are still taken while others notice; 10 in Kubernetes."""
     drain_grace_s: float = Field(default=30.0, ge=0.0)
     """After that, how long calls in flight may take to finish."""
     models: tuple[ModelSettings, ...] = ()
@@ -216,7 +216,8 @@ def load_service(
         ConfigError: The file or a variable is missing or wrong; the message names it.
     """
     path = path or config_path()
-    schema = create_model(f"{family.title()}Mesh", __base__=Settings, **{family: (section, ...)})  # type: ignore[call-overload]
+    own_table: Any = {family: (section, ...)}
+    schema = create_model(f"{family.title()}Settings", __base__=Settings, **own_table)
     settings = _load(schema, path)
     own: SectionT = getattr(settings, family)
     return settings, own
@@ -230,13 +231,14 @@ def _load(schema: type[SettingsT], path: Path) -> SettingsT:
     except ValidationError as error:
         raise ConfigError(_explain(error, path)) from None
     except ValueError as error:  # pydantic-settings: a variable that should hold JSON does not
-        raise ConfigError(f"environment: {error}") from None
+        names = ", ".join(sorted(_variables()))
+        raise ConfigError(f"environment: {error}; is the JSON right in {names}?") from None
     return settings
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: there is no such file; name the settings file in {CONFIG_VARIABLE}"
@@ -247,20 +249,28 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _check_variables(schema: type[Settings]) -> None:
     """Refuse a misspelt section; pydantic-settings would pass over it."""
-    for variable in os.environ:
-        upper = variable.upper()
-        if not upper.startswith(ENVIRONMENT_PREFIX) or upper == CONFIG_VARIABLE:
-            continue
+    for upper, variable in _variables().items():
         section = upper.removeprefix(ENVIRONMENT_PREFIX).split("__")[0].lower()
         if section not in schema.model_fields:
             known = ", ".join(schema.model_fields)
             raise ConfigError(f"environment: {variable}: no section '{section}'; there are {known}")
 
 
+def _variables() -> dict[str, str]:
+    """Return the names of the variables that hold settings, by their names in capitals."""
+    names = {name.upper(): name for name in os.environ}
+    return {
+        upper: name
+        for upper, name in names.items()
+        if upper.startswith(ENVIRONMENT_PREFIX) and upper != CONFIG_VARIABLE
+    }
+
+
 def _with_absolute_folders(values: dict[str, Any], base: Path) -> dict[str, Any]:
     """Make the file's model folders absolute: the working directory should not matter."""
     for section in values.values():
-        for model in section.get("models", ()) if isinstance(section, dict) else ():
+        models = section.get("models") if isinstance(section, dict) else None
+        for model in models if isinstance(models, list) else ():
             if isinstance(model, dict) and isinstance(model.get("folder"), str):
                 model["folder"] = base / model["folder"]
     return values
@@ -269,13 +279,19 @@ def _with_absolute_folders(values: dict[str, Any], base: Path) -> dict[str, Any]
 def _explain(error: ValidationError, path: Path) -> str:
     lines = []
     for problem in error.errors():
-        place = ".".join(str(part) for part in problem["loc"])
-        variable = ENVIRONMENT_PREFIX + "__".join(str(part) for part in problem["loc"]).upper()
-        source = f"environment: {variable}" if variable in os.environ else f"{path}: {place}"
-        given = (
-            ""
-            if problem["type"] in {"missing", "value_error"}
-            else f" (given: {problem['input']!r:.100})"
-        )
-        lines.append(f"{source}: {problem['msg']}{given}")
+        told = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] not in {"missing", "value_error"}:
+            told += f" (given: {problem['input']!r:.100})"
+        lines.append(": ".join((*_source(problem["loc"], path), told)))
     return "\n".join(lines)
+
+
+def _source(place: tuple[int | str, ...], path: Path) -> tuple[str, ...]:
+    """Return where a value was set: the variable that holds it or a table around it, else the file."""
+    parts = [str(part) for part in place]
+    variables = _variables()
+    for length in range(len(parts), 0, -1):
+        variable = variables.get((ENVIRONMENT_PREFIX + "__".join(parts[:length])).upper())
+        if variable is not None:
+            return ("environment", ".".join((variable, *parts[length:])))
+    return (str(path), ".".join(parts)) if parts else (str(path),)

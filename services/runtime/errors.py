@@ -15,14 +15,19 @@ The message of a ServiceError is shown to the caller as it is written. This modu
 of the project, so that engines may raise these errors without knowing the wire.
 """
 
+import json
 from dataclasses import dataclass
 from typing import ClassVar
+from urllib.parse import quote
 
 MAX_SHOWN_CHARACTERS = 200
 """A caller's value is repeated in a message up to this length: messages travel in headers."""
 
 MAX_MESSAGE_CHARACTERS = 2000
-"""Messages are cut here: headers of a few kilobytes pass every proxy."""
+"""Messages are cut here."""
+
+MAX_MESSAGE_BYTES = 5000
+"""And here, as they travel: twice in a header. gRPC's clients take 8 KiB of headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class ServiceError(Exception):
     """After how many seconds a new try makes sense; None where it makes none."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
-        super().__init__(message[:MAX_MESSAGE_CHARACTERS])
+        super().__init__(_cut(message))
         self.param = param
         self._code = code
 
@@ -141,6 +146,14 @@ TABLE: dict[type[ServiceError], Telling] = {
     InternalError: Telling("INTERNAL", 500, "server_error", None),
 }
 """Error -> gRPC status, HTTP status and OpenAI's error object. The only such table."""
+
+
+def _cut(message: str) -> str:
+    """Return as much of a message as headers hold: once percent-encoded, once as ASCII JSON."""
+    message = message[:MAX_MESSAGE_CHARACTERS]
+    while len(quote(message, errors="replace")) + len(json.dumps(message)) > MAX_MESSAGE_BYTES:
+        message = message[: len(message) * 9 // 10]
+    return message
 
 
 def shown(value: object) -> str:

@@ -54,6 +54,8 @@ class _Lane(Generic[ItemT]):
 
     served_tokens: float
     jobs: dict[Job[ItemT], None] = field(default_factory=dict)
+    fair_tokens: float = 0.0
+    """What each of its jobs has had by now if they shared evenly: where a newcomer starts."""
 
 
 class Queue(Generic[ItemT]):
@@ -64,7 +66,7 @@ class Queue(Generic[ItemT]):
     it is nearly free of padding. A large request thus never holds up a small one for more than its
     share, and gets the whole engine when nobody else wants it.
 
-    Source: Goyal, Vin, Cheng 1996, "Start-time Fair Queuing" (a newcomer starts at the current time).
+    Source: Goyal, Vin, Cheng 1996, "Start-time Fair Queuing" (newcomers start at the present).
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -72,7 +74,7 @@ class Queue(Generic[ItemT]):
         self._lanes: dict[str, _Lane[ItemT]] = {}
         self._by_length: dict[int, dict[Work[ItemT], None]] = {}
         self._lengths: list[int] = []  # the keys of _by_length, ascending
-        self._lane_time = 0.0
+        self._fair_tokens = 0.0  # what each lane has had by now if they shared evenly
         self.waiting_requests = 0
         self.waiting_tokens = 0
 
@@ -100,8 +102,8 @@ class Queue(Generic[ItemT]):
             work = Work(job, index, items[index], tokens[index])
             job.waiting[work] = None
             self._bucket(work.tokens)[work] = None
-        lane = self._lanes.setdefault(key, _Lane(self._lane_time))
-        job.served_tokens = min((other.served_tokens for other in lane.jobs), default=0.0)
+        lane = self._lanes.setdefault(key, _Lane(self._fair_tokens))
+        job.served_tokens = lane.fair_tokens
         lane.jobs[job] = None
         self.waiting_requests += 1
         self.waiting_tokens += job.tokens
@@ -143,7 +145,6 @@ class Queue(Generic[ItemT]):
         if not self._lanes:
             return None
         lane = min(self._lanes.values(), key=lambda lane: lane.served_tokens)
-        self._lane_time = lane.served_tokens
         job = min(lane.jobs, key=lambda job: job.served_tokens)
         return next(iter(job.waiting))
 
@@ -177,8 +178,11 @@ class Queue(Generic[ItemT]):
                 below -= 1
 
     def _charge(self, work: Work[ItemT]) -> None:
+        lane = self._lanes[work.job.key]
         work.job.served_tokens += work.tokens
-        self._lanes[work.job.key].served_tokens += work.tokens
+        lane.served_tokens += work.tokens
+        lane.fair_tokens += work.tokens / len(lane.jobs)
+        self._fair_tokens += work.tokens / len(self._lanes)
 
     def _bucket(self, length: int) -> dict[Work[ItemT], None]:
         if length not in self._by_length:

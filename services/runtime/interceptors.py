@@ -76,7 +76,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _unary(self, method: str, behavior: Any) -> Any:
         async def answer(request: Any, context: Context) -> Any:
             async with self._around(method, context) as call:
-                async with asyncio.timeout(call.first_answer_within_s):
+                async with _in_time(call):
                     response = await behavior(request, context)
                 await context.send_initial_metadata(_initial(call))
                 return response
@@ -89,7 +89,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 self._around(method, context) as call,
                 aclosing(behavior(request, context)) as messages,
             ):
-                async with asyncio.timeout(call.first_answer_within_s):
+                async with _in_time(call):
                     first = await anext(messages, None)
                 await context.send_initial_metadata(_initial(call))
                 if first is None:
@@ -121,9 +121,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             except ServiceError as error:
                 code = error.telling.grpc_status
                 await _abort(context, call, error)
-            except TimeoutError:
-                code = "DEADLINE_EXCEEDED"
-                await _abort(context, call, DeadlineError(_deadline_message(call)))
             except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
                 raise
             except Exception:
@@ -150,6 +147,22 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             )
 
 
+@asynccontextmanager
+async def _in_time(call: Call) -> AsyncIterator[None]:
+    """Raise a DeadlineError where the block outlasts the caller's patience for the first byte."""
+    limit = asyncio.timeout(call.first_answer_within_s)
+    try:
+        async with limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():  # one of the handler's own
+            raise
+        raise DeadlineError(
+            f"The request was not answered within {call.first_answer_within_s} s,"
+            " the caller's read timeout."
+        ) from None
+
+
 async def _abort(context: Context, call: Call, error: ServiceError) -> None:
     """End the call with the error's row of the table.
 
@@ -174,10 +187,3 @@ def _trailing(call: Call) -> tuple[tuple[str, str], ...]:
     if call.usage is None:
         return ()
     return (("x-switchboard-usage", json.dumps(call.usage)),)
-
-
-def _deadline_message(call: Call) -> str:
-    return (
-        f"The request was not answered within {call.first_answer_within_s} s,"
-        " the caller's read timeout."
-    )

@@ -42,7 +42,7 @@ def main(
         telemetry.serve_metrics(settings.host, settings.metrics_port)
         asyncio.run(_awaited(run(mesh, settings)))
     except OSError as error:
-        log.error("cannot start", problem=str(error), metrics_port=settings.metrics_port)  # noqa: TRY400
+        log.error("cannot start", problem=str(error))  # noqa: TRY400
         return CANNOT_START
     return 0
 

@@ -158,4 +158,4 @@ class Registry(Generic[ModelSettingsT, ServedT]):
                 return f"The model {shown(name)} is served by {ENDPOINTS[family]}, not by {here}."
         near = difflib.get_close_matches(name[:200], self._by_name, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        return f"The model {shown(name)} does not exist.{hint} GET /v1/models lists what {here} serves."
+        return f"The model {shown(name)} does not exist.{hint} GET /v1/models lists all models."

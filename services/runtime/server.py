@@ -26,6 +26,8 @@ log = structlog.get_logger()
 LIVENESS_INTERVAL_S = 5.0
 STOP_S = 1.0
 """After the drain, how long connections may take to close."""
+MAX_HEADER_BYTES = 64 * 1024
+"""Browsers send cookies along; gRPC's own limit of 8 KiB would answer them with 429."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Server:
         self._server = server
         self._calls = calls
         self._health = health.HealthServicer()
+        self._is_leaving = False
         self._ready_names = ("readiness", *(door.name for door in doors))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         for door in doors:
@@ -59,8 +62,8 @@ class Server:
         await self._server.start()
 
     async def set_ready(self, ready: bool) -> None:
-        """Tell the health watchers whether calls are welcome; never again once draining."""
-        ready = ready and not self._calls.draining
+        """Tell the health watchers whether calls are welcome; never again once the drain began."""
+        ready = ready and not self._is_leaving
         for name in self._ready_names:
             await self._health.set(name, _status(ready))
 
@@ -76,6 +79,7 @@ class Server:
             delay_s: How long calls are still taken while the others notice.
             grace_s: How long calls in flight may take; after that they are cut.
         """
+        self._is_leaving = True
         await self.set_ready(False)
         await asyncio.sleep(delay_s)
         self._calls.draining = True
@@ -107,7 +111,13 @@ def create_server(
         options=[
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", settings.max_message_bytes),
+            ("grpc.max_metadata_size", MAX_HEADER_BYTES),
+            ("grpc.absolute_max_metadata_size", MAX_HEADER_BYTES),
             ("grpc.so_reuseport", 0),
+            # gRPC cancels calls at random once a thousand wait for the event loop; a burst of
+            # callers should reach the bounded queue instead, which says when to come back.
+            ("grpc.server.max_pending_requests", settings.max_concurrent_rpcs),
+            ("grpc.server.max_pending_requests_hard_limit", 2 * settings.max_concurrent_rpcs),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ],

@@ -72,7 +72,7 @@ def _max(states: Floats, lengths: Lengths) -> Floats:
     return result
 
 
-def _first(states: Floats, lengths: Lengths) -> Floats:
+def _first(states: Floats, _lengths: Lengths) -> Floats:
     return states[:, 0, :]
 
 

@@ -62,8 +62,14 @@ class Tokens:
             ids = request.token_ids
             self._check_vocabulary(request)
         for index, sequence in enumerate(ids):
+            place = request.place(index)
+            if not sequence:  # a tokenizer without special tokens finds nothing in white space
+                raise InvalidRequestError(
+                    f"'{place}' has no tokens: there is nothing to embed.",
+                    param=place,
+                    code="invalid_value",
+                )
             if len(sequence) > self._max_tokens:
-                place = request.place(index)
                 raise ContextLengthError(
                     f"This model's maximum context length is {self._max_tokens} tokens,"
                     f" but '{place}' has {len(sequence)} tokens. Please shorten it.",
