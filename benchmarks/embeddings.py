@@ -7,7 +7,7 @@ benchmarks/results/embeddings.md.
 
 import argparse
 import asyncio
-import datetime
+import datetime as dt
 import http.client
 import os
 import platform
@@ -226,7 +226,12 @@ def run(count: int, rounds: int, scratch: Path) -> str:
             },
             rounds,
         )
-    return report(throughput, latency, padding, best, count, rounds)
+    conditions = (
+        f"all-MiniLM-L6-v2, {count} texts of 5 to 200 words, median of {rounds} rounds that"
+        " alternate. sentence-transformers with its best batch sizes:"
+        f" fp32 {best['fp32']}, bf16 {best['bf16']}."
+    )
+    return report(throughput, latency, padding, conditions)
 
 
 def best_batch(model: Reference, texts: list[str]) -> int:
@@ -238,49 +243,42 @@ def best_batch(model: Reference, texts: list[str]) -> int:
 
 
 def report(
-    throughput: dict[str, float],
-    latency: dict[str, float],
-    padding: float,
-    best: dict[str, int],
-    count: int,
-    rounds: int,
+    throughput: dict[str, float], latency: dict[str, float], padding: float, conditions: str
 ) -> str:
     """Return the tables in Markdown."""
     peer_rate = max(v for k, v in throughput.items() if k.startswith("sentence"))
     peer_ms = min(v for k, v in latency.items() if k.startswith("sentence"))
     added_ms = latency["through Envoy, int8"] - latency["engine int8"]
     kept = throughput["through Envoy, int8, one request"] / throughput["engine int8"]
-    lines = [
-        "# Embeddings benchmark",
-        "",
-        f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores"
-        f" ({cpu_name()}), Python {platform.python_version()},"
-        f" onnxruntime {version('onnxruntime-gpu')}, torch {torch.__version__},"
-        f" sentence-transformers {version('sentence-transformers')}.",
-        f"all-MiniLM-L6-v2, {count} texts of 5 to 200 words, median of {rounds} rounds that"
-        " alternate. sentence-transformers with its best batch sizes:"
-        f" fp32 {best['fp32']}, bf16 {best['bf16']}.",
-        "",
-        "| throughput | texts/s | to the best of sentence-transformers |",
-        "|---|---:|---:|",
-        *(f"| {k} | {v:.1f} | {v / peer_rate:.2f} |" for k, v in throughput.items()),
-        "",
-        "| one text of 12 words | ms (median) | times faster than sentence-transformers |",
-        "|---|---:|---:|",
-        *(f"| {k} | {v:.2f} | {peer_ms / v:.2f} |" for k, v in latency.items()),
-        "",
-        f"Through Envoy the mesh keeps {kept:.2f} of the engine's throughput, and Envoy and the"
-        f" doors add {added_ms:.2f} ms to a short text. Padding: {padding:.1%} of the tokens"
-        " computed through Envoy.",
-        "",
-    ]
-    return "\n".join(lines)
+    return f"""# Embeddings benchmark
+
+{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {os.cpu_count()} cores ({cpu_name()}), \
+Python {platform.python_version()}, onnxruntime {version("onnxruntime-gpu")}, \
+torch {torch.__version__}, sentence-transformers {version("sentence-transformers")}.
+{conditions}
+
+| throughput | texts/s | to the best of sentence-transformers |
+|---|---:|---:|
+{rows(throughput, lambda value: value / peer_rate)}
+
+| one text of 12 words | ms (median) | times faster than sentence-transformers |
+|---|---:|---:|
+{rows(latency, lambda value: peer_ms / value)}
+
+Through Envoy the mesh keeps {kept:.2f} of the engine's throughput, and Envoy and the doors add \
+{added_ms:.2f} ms to a short text. Padding: {padding:.1%} of the tokens computed through Envoy.
+"""
+
+
+def rows(values: dict[str, float], ratio: Callable[[float], float]) -> str:
+    """Return a table's rows."""
+    return "\n".join(f"| {k} | {v:.2f} | {ratio(v):.2f} |" for k, v in values.items())
 
 
 def cpu_name() -> str:
     """Return the processor's name, as the kernel tells it."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((l.partition(": ")[2] for l in lines if l.startswith("model name")), "unknown")
+    return next((x.partition(": ")[2] for x in lines if x.startswith("model name")), "unknown")
 
 
 def main() -> None:

@@ -1,1 +1,1 @@
-"""."""
+"""The `switchboard` command. Read `__main__`, `up`, `mesh`, `supervision`, in this order."""

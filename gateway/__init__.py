@@ -1,1 +1,4 @@
-"""."""
+"""The gateway: Envoy's bootstrap and scripts, and the front desk.
+
+Read `endpoints`, `bootstrap`, `lua`, `frontdesk`, in this order.
+"""

@@ -20,8 +20,9 @@ from services.runtime.fair_queue import Limits
 from services.runtime.onnx import SessionOptions, open_session
 from services.runtime.registry import Description, Registry
 
-INLINE_CHARACTERS = 4000
-"""Shorter inputs are tokenised on the event loop (under a millisecond), longer ones in a thread."""
+INLINE_LENGTH = 4000
+"""Inputs of fewer characters, or ids, are read on the event loop (under a millisecond), others in
+a thread."""
 
 _CPU_BATCH_TOKENS = 512
 _CUDA_BATCH_TOKENS = 16384
@@ -77,7 +78,7 @@ class EmbeddingModel:
         return Embedded(self._name, vectors, sum(lengths))
 
     async def _ids_of(self, request: Request) -> Sequence[TokenIds]:
-        if sum(map(len, request.texts)) <= INLINE_CHARACTERS:
+        if sum(map(len, request.texts or request.token_ids)) <= INLINE_LENGTH:
             return self._tokens.ids_of(request)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._tokenizing, self._tokens.ids_of, request)

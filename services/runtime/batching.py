@@ -79,7 +79,7 @@ class Batcher(Generic[ItemT, ResultT]):
                 f"The queue of the model '{self._model}' is full"
                 f" ({self._queue.waiting_requests} requests,"
                 f" {self._queue.waiting_tokens} tokens waiting). Try again later.",
-                retry_after_s=self._queue.waiting_tokens / max(self._tokens_per_s, 1.0),
+                retry_after_s=self._seconds_of_work(),
             )
         job = self._queue.add(items, tokens, key)
         future: asyncio.Future[list[ResultT | None]] = asyncio.get_running_loop().create_future()
@@ -130,7 +130,8 @@ class Batcher(Generic[ItemT, ResultT]):
         elapsed_s = time.perf_counter() - self._busy_since_s
         self._busy_since_s = None
         speed = sum(work.tokens for work in batch) / max(elapsed_s, 1e-6)
-        self._tokens_per_s += 0.1 * (speed - self._tokens_per_s)
+        weight = 0.1 if self._tokens_per_s else 1.0
+        self._tokens_per_s += weight * (speed - self._tokens_per_s)
         if isinstance(outcome, BaseException):
             log.error("batch failed", model=self._model, inputs=len(batch), exc_info=outcome)
         self._start_next()
@@ -145,6 +146,11 @@ class Batcher(Generic[ItemT, ResultT]):
             waiter.missing -= 1
             if not waiter.missing:
                 waiter.future.set_result(waiter.results)
+
+    def _seconds_of_work(self) -> float:
+        """Return how long what waits will take; 0 until a first batch was measured."""
+        speed = self._tokens_per_s
+        return self._queue.waiting_tokens / speed if speed else 0.0
 
     def _measure(self, batch: list[Work[ItemT]]) -> None:
         tokens = sum(work.tokens for work in batch)

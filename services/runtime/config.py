@@ -180,6 +180,17 @@ class Settings(BaseSettings):
                     owners[name] = f"{family} model '{model.id}'"
         return self
 
+    @model_validator(mode="after")
+    def _bodies_fit_messages(self) -> "Settings":
+        largest = self.gateway.max_body_bytes
+        for family, section in self.services.items():
+            if section.max_message_bytes < largest:
+                raise ValueError(
+                    f"{family}.max_message_bytes ({section.max_message_bytes}) should be at least"
+                    f" gateway.max_body_bytes ({largest}), or large bodies are refused twice over"
+                )
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -216,7 +227,8 @@ def load_service(
         ConfigError: The file or a variable is missing or wrong; the message names it.
     """
     path = path or config_path()
-    own_table: Any = {family: (section, ...)}
+    is_optional = isinstance(Settings.model_fields[family].default, ServiceSettings)
+    own_table: Any = {family: (section, section() if is_optional else ...)}
     schema = create_model(f"{family.title()}Settings", __base__=Settings, **own_table)
     settings = _load(schema, path)
     own: SectionT = getattr(settings, family)
@@ -287,7 +299,7 @@ def _explain(error: ValidationError, path: Path) -> str:
 
 
 def _source(place: tuple[int | str, ...], path: Path) -> tuple[str, ...]:
-    """Return where a value was set: the variable that holds it or a table around it, else the file."""
+    """Return where a value was set: the variable that holds it or its table, else the file."""
     parts = [str(part) for part in place]
     variables = _variables()
     for length in range(len(parts), 0, -1):

@@ -16,7 +16,13 @@ import structlog
 
 from services.runtime import telemetry
 from services.runtime.calls import Call, enter, from_metadata
-from services.runtime.errors import DeadlineError, DrainingError, InternalError, ServiceError
+from services.runtime.errors import (
+    DeadlineError,
+    DrainingError,
+    InternalError,
+    OverloadedError,
+    ServiceError,
+)
 
 log = structlog.get_logger()
 
@@ -28,10 +34,11 @@ NOT_CALLS = ("/grpc.health.", "/grpc.reflection.", "/switchboard.runtime.")
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps every handler; counts the calls in flight and refuses new ones while draining."""
+    """Wraps every handler; counts the calls in flight, refuses too many, and all while draining."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_calls: int) -> None:
         self.draining = False
+        self._max_calls = max_calls
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -103,6 +110,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _admit(self) -> None:
         if self.draining:
             raise DrainingError("The service is shutting down. Try again.")
+        if self._running > self._max_calls:
+            raise OverloadedError(
+                f"The service holds {self._max_calls} calls already. Try again later.",
+                retry_after_s=1.0,
+            )
 
     @asynccontextmanager
     async def _around(self, method: str, context: Context) -> AsyncIterator[Call]:

@@ -41,6 +41,9 @@ def main(
     try:
         telemetry.serve_metrics(settings.host, settings.metrics_port)
         asyncio.run(_awaited(run(mesh, settings)))
+    except config.ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - as above
+        return SETTINGS_ARE_WRONG
     except OSError as error:
         log.error("cannot start", problem=str(error))  # noqa: TRY400
         return CANNOT_START

@@ -26,6 +26,8 @@ log = structlog.get_logger()
 LIVENESS_INTERVAL_S = 5.0
 STOP_S = 1.0
 """After the drain, how long connections may take to close."""
+RESERVED_RPCS = 256
+"""Beyond the calls that a service takes, for health checks: a busy service is a healthy one."""
 MAX_HEADER_BYTES = 64 * 1024
 """Browsers send cookies along; gRPC's own limit of 8 KiB would answer them with 429."""
 
@@ -104,10 +106,10 @@ def create_server(
     Raises:
         OSError: The port is taken.
     """
-    calls = CallInterceptor()
+    calls = CallInterceptor(settings.max_concurrent_rpcs)
     server = grpc.aio.server(
         interceptors=[calls],
-        maximum_concurrent_rpcs=settings.max_concurrent_rpcs,
+        maximum_concurrent_rpcs=settings.max_concurrent_rpcs + RESERVED_RPCS,
         options=[
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", settings.max_message_bytes),

@@ -100,5 +100,9 @@ def serve_metrics(host: str, port: int) -> None:
     Raises:
         OSError: The port is taken.
     """
-    if port:
+    if not port:
+        return
+    try:
         start_http_server(port, host)
+    except OSError as error:
+        raise OSError(f"cannot serve metrics on {host}:{port}: {error}") from None

@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
+from typing import Self
 
 import psutil
 
@@ -60,7 +61,7 @@ class Load:
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._ask) for _ in range(callers)]
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

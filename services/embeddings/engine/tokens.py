@@ -55,12 +55,9 @@ class Tokens:
             ContextLengthError: An input is too long; the message names it and the limit.
             InvalidRequestError: An id is outside the vocabulary, or there is no such prompt.
         """
-        ids: Sequence[TokenIds]
+        ids: Sequence[TokenIds] = request.token_ids
         if request.texts:
             ids = self._encode(request.texts, self._prompt(request.prompt_name))
-        else:
-            ids = request.token_ids
-            self._check_vocabulary(request)
         for index, sequence in enumerate(ids):
             place = request.place(index)
             if not sequence:  # a tokenizer without special tokens finds nothing in white space
@@ -75,6 +72,7 @@ class Tokens:
                     f" but '{place}' has {len(sequence)} tokens. Please shorten it.",
                     param=place,
                 )
+        self._check_vocabulary(request)
         return ids
 
     def _encode(self, texts: Sequence[str], prompt: str) -> list[TokenIds]:
