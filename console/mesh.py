@@ -19,6 +19,10 @@ MARGIN_S = 5.0
 Stages = list[list[Program]]
 
 
+FLUSHING = ("--file-flush-interval-msec", "250")
+"""Lines of the access log come as the calls do; by default Envoy holds them for ten seconds."""
+
+
 def stages(settings: Settings, environment: Mapping[str, str], envoy: Path) -> Stages:
     """Return the programs in the order in which they end.
 
@@ -59,7 +63,14 @@ def _gateway(settings: Settings, environment: Mapping[str, str], envoy: Path) ->
     log = (*("--log-level", _log_level(settings)), *("--log-format", _log_format(settings)))
     return Program(
         name=GATEWAY,
-        command=(str(envoy), "--config-path", "/dev/fd/0", "--disable-hot-restart", *log),
+        command=(
+            str(envoy),
+            "--config-path",
+            "/dev/fd/0",
+            "--disable-hot-restart",
+            *FLUSHING,
+            *log,
+        ),
         environment=environment,
         ready=HttpProbe(reachable(gateway.host), gateway.port, "/healthz"),
         stop_grace_s=MARGIN_S,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from envoy.config.core.v3 import base_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2
 from envoy.extensions.retry.host.previous_hosts.v3 import previous_hosts_pb2
 from envoy.type.matcher.v3 import regex_pb2, string_pb2
@@ -23,6 +24,7 @@ def routes(settings: Settings, known: Sequence[Endpoint]) -> route_pb2.RouteConf
         domains=["*"],
         routes=[*_grpc_routes(settings), *_rest_routes(known), _unknown_path()],
         retry_policy=_retry_policy(),
+        response_headers_to_add=[_processing_time()],
         typed_per_filter_config={"envoy.filters.http.cors": packed(cors_policy(settings.gateway))},
     )
     return route_pb2.RouteConfiguration(name="switchboard", virtual_hosts=[host])
@@ -77,6 +79,12 @@ def _unknown_path() -> route_components_pb2.Route:
         invert_match=True,
     )
     return _route(FRONT_DESK, prefix="/", headers=[grpc])
+
+
+def _processing_time() -> base_pb2.HeaderValueOption:
+    """Return OpenAI's header: milliseconds from the call's arrival to the service's first byte."""
+    header = base_pb2.HeaderValue(key="openai-processing-ms", value="%RESPONSE_DURATION%")
+    return base_pb2.HeaderValueOption(header=header, append_action="ADD_IF_ABSENT")
 
 
 def _retry_policy() -> route_components_pb2.RetryPolicy:

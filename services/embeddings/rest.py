@@ -49,6 +49,9 @@ class EmbeddingsRest(embeddings_pb2_grpc.EmbeddingsRestServicer):
         _, model = self._models.find(asked.model)
         embedded = await model.embed(asked, key=call.key)
         call.usage = {"model": embedded.model, "input_tokens": embedded.prompt_tokens}
+        if in_base64 and len(embedded.vectors) > 1:
+            # Vectors do not shrink in base64: gzip at the gateway would only cost time.
+            call.headers["cache-control"] = "no-transform"
         for part in rest.json_parts(_answer(embedded, in_base64=in_base64)):
             yield part
 

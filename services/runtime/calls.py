@@ -23,6 +23,8 @@ class Call:
     first_answer_within_s: float | None = None
     """How long the caller waits for the first byte (`x-stainless-read-timeout`)."""
     started_s: float = field(default_factory=time.perf_counter)
+    headers: dict[str, str] = field(default_factory=dict)
+    """HTTP headers that a door sets before its first message."""
     usage: Mapping[str, object] | None = None
     """What the call cost; a door sets it, the trailer `x-switchboard-usage` carries it."""
 

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from services.runtime.artifacts import ArtifactError
 
+# The runtime would note a session id in the temporary folder and, on some platforms, call home.
+ort.disable_telemetry_events()
+
 Array = NDArray[np.generic]
 Provider = Literal["cuda", "cpu"]
 
