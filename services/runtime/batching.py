@@ -7,7 +7,7 @@ takes a lock. Which inputs go next is decided in `fair_queue`.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -112,12 +112,13 @@ class Batcher(Generic[ItemT, ResultT]):
         self._busy_since_s = time.perf_counter()
         self._measure(batch)
         loop = asyncio.get_running_loop()
-        running = self._thread.submit(self._compute, batch)
-        running.add_done_callback(
-            lambda done: loop.call_soon_threadsafe(
-                self._finish, batch, done.exception() or done.result()
-            )
-        )
+
+        def hand_back(done: Future[Sequence[ResultT]]) -> None:
+            if not loop.is_closed():  # else the process ends, and nobody waits any more
+                outcome = done.exception() or done.result()
+                loop.call_soon_threadsafe(self._finish, batch, outcome)
+
+        self._thread.submit(self._compute, batch).add_done_callback(hand_back)
 
     def _compute(self, batch: list[Work[ItemT]]) -> Sequence[ResultT]:
         results = self._run([work.item for work in batch])
