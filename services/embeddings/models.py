@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 
 from services.embeddings.config import EmbeddingsModelSettings, EmbeddingsSettings
 from services.embeddings.engine.encoder import Encoder
@@ -16,6 +17,7 @@ from services.embeddings.engine.tokens import TokenIds, Tokens, read_tokenizer
 from services.embeddings.engine.vectors import check_dimensions, shorten
 from services.runtime.artifacts import ArtifactError, written_at
 from services.runtime.batching import Batcher
+from services.runtime.errors import InternalError
 from services.runtime.fair_queue import Limits
 from services.runtime.onnx import SessionOptions, open_session
 from services.runtime.registry import Description, Registry
@@ -23,6 +25,11 @@ from services.runtime.registry import Description, Registry
 INLINE_LENGTH = 4000
 """Inputs of fewer characters, or ids, are read on the event loop (under a millisecond), others in
 a thread."""
+
+PART_LENGTH = 65536
+"""Characters, or ids, that the thread reads before it turns to the next caller (about 50 ms)."""
+
+log = structlog.get_logger()
 
 _CPU_BATCH_TOKENS = 512
 _CUDA_BATCH_TOKENS = 16384
@@ -69,19 +76,28 @@ class EmbeddingModel:
         Raises:
             InvalidRequestError: The model cannot do what is asked; `param` names the field.
             OverloadedError: The queue is full.
+            InternalError: The model gave no finite numbers.
         """
         check_dimensions(request.dimensions, self._width, self._name)
         ids = await self._ids_of(request)
         lengths = list(map(len, ids))
         rows = await self._batcher.submit(ids, lengths, key=key)
         vectors = shorten(np.stack(rows), request.dimensions)
+        if not np.isfinite(vectors).all():
+            log.error("the model gave numbers that are not finite", model=self._name)
+            raise InternalError
         return Embedded(self._name, vectors, sum(lengths))
 
     async def _ids_of(self, request: Request) -> Sequence[TokenIds]:
-        if sum(map(len, request.texts or request.token_ids)) <= INLINE_LENGTH:
+        """Tokenise part after part, so that a large request lets small ones pass."""
+        if request.length <= INLINE_LENGTH:
             return self._tokens.ids_of(request)
+        self._batcher.check_room()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._tokenizing, self._tokens.ids_of, request)
+        ids: list[TokenIds] = []
+        for part in request.parts(PART_LENGTH):
+            ids += await loop.run_in_executor(self._tokenizing, self._tokens.ids_of, request, part)
+        return ids
 
 
 Models = Registry[EmbeddingsModelSettings, EmbeddingModel]
@@ -119,6 +135,10 @@ def load_model(settings: EmbeddingsModelSettings, service: EmbeddingsSettings) -
         dimensions=encoder.width,
     )
     tokens = Tokens(
-        tokenizer, max_tokens=spec.max_tokens, prompts=spec.prompts, lowercase=spec.lowercase
+        tokenizer,
+        max_tokens=spec.max_tokens,
+        prompts=spec.prompts,
+        lowercase=spec.lowercase,
+        vocabulary=spec.vocabulary,
     )
     return EmbeddingModel(settings.id, tokens, encoder, limits, description)

@@ -3,8 +3,10 @@
 Source: https://platform.openai.com/docs/api-reference/embeddings/create
 """
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,6 +18,9 @@ from services.embeddings.engine.request import Request
 from services.embeddings.models import Embedded, Models
 from services.runtime import calls, rest
 from services.runtime.errors import InvalidRequestError, shown
+
+INLINE_ROWS = 64
+"""Longer answers are written in a thread."""
 
 IGNORED = frozenset({"user"})
 """Fields of the hosted service that are accepted and do nothing."""
@@ -52,7 +57,10 @@ class EmbeddingsRest(embeddings_pb2_grpc.EmbeddingsRestServicer):
         if in_base64 and len(embedded.vectors) > 1:
             # Vectors do not shrink in base64: gzip at the gateway would only cost time.
             call.headers["cache-control"] = "no-transform"
-        for part in rest.json_parts(_answer(embedded, in_base64=in_base64)):
+        answer = partial(_answer, embedded, in_base64=in_base64)
+        # Thousands of rows take long enough to write that other callers would notice.
+        is_long = len(embedded.vectors) > INLINE_ROWS
+        for part in rest.json_parts(await asyncio.to_thread(answer) if is_long else answer()):
             yield part
 
 
@@ -99,9 +107,9 @@ def _wants_base64(encoding_format: str | None) -> bool:
     return encoding_format == "base64"
 
 
-def _answer(embedded: Embedded, *, in_base64: bool) -> dict[str, object]:
+def _answer(embedded: Embedded, *, in_base64: bool) -> bytes:
     values = _base64_rows(embedded.vectors) if in_base64 else embedded.vectors.tolist()
-    return {
+    answer = {
         "object": "list",
         "data": [
             {"object": "embedding", "index": index, "embedding": value}
@@ -113,6 +121,7 @@ def _answer(embedded: Embedded, *, in_base64: bool) -> dict[str, object]:
             "total_tokens": embedded.prompt_tokens,
         },
     }
+    return msgspec.json.encode(answer)
 
 
 def _base64_rows(vectors: Floats) -> list[str]:

@@ -74,13 +74,7 @@ class Batcher(Generic[ItemT, ResultT]):
             InternalError: The engine failed; the log says how.
         """
         total = sum(tokens)
-        if not self._queue.can_admit(total):
-            raise OverloadedError(
-                f"The queue of the model '{self._model}' is full"
-                f" ({self._queue.waiting_requests} requests,"
-                f" {self._queue.waiting_tokens} tokens waiting). Try again later.",
-                retry_after_s=self._seconds_of_work(),
-            )
+        self.check_room(total)
         job = self._queue.add(items, tokens, key)
         future: asyncio.Future[list[ResultT | None]] = asyncio.get_running_loop().create_future()
         self._pending[job] = _Pending(future, [None] * len(items), len(items), time.perf_counter())
@@ -92,6 +86,23 @@ class Batcher(Generic[ItemT, ResultT]):
             del self._pending[job]
             self._queue.cancel(job)
             self._show_waiting()
+
+    def check_room(self, tokens: int = 0) -> None:
+        """Refuse what the queue cannot take now.
+
+        Args:
+            tokens: The length of the request; 0 while that is not known.
+
+        Raises:
+            OverloadedError: The queue is full.
+        """
+        if not self._queue.can_admit(tokens):
+            raise OverloadedError(
+                f"The queue of the model '{self._model}' is full"
+                f" ({self._queue.waiting_requests} requests,"
+                f" {self._queue.waiting_tokens} tokens waiting). Try again later.",
+                retry_after_s=self._seconds_of_work(),
+            )
 
     def is_alive(self) -> bool:
         """Tell whether the engine makes progress."""

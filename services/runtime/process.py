@@ -1,6 +1,7 @@
 """The life of a service's process: settings, logs, metrics, server, models, until SIGTERM."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
@@ -40,14 +41,17 @@ def main(
     telemetry.configure_logs(mesh.log, name)
     try:
         telemetry.serve_metrics(settings.host, settings.metrics_port)
-        asyncio.run(_awaited(run(mesh, settings)))
+        asyncio.Runner().run(_awaited(run(mesh, settings)))
     except config.ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - as above
         return SETTINGS_ARE_WRONG
     except OSError as error:
         log.error("cannot start", problem=str(error))  # noqa: TRY400
         return CANNOT_START
-    return 0
+    # A thread that still loads a model or runs an engine would hold up the exit by minutes, and
+    # nobody waits for what it does any more.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 async def serve_models(

@@ -72,9 +72,9 @@ def decode_value(raw: bytes | msgspec.Raw, kind: type[ValueT], at: str = "") -> 
         raise InvalidRequestError("The request body is nested too deeply.") from None
 
 
-def json_parts(value: object) -> Iterator[HttpBody]:
-    """Yield `value` as a JSON body, in parts."""
-    return byte_parts(msgspec.json.encode(value), "application/json")
+def json_parts(body: bytes) -> Iterator[HttpBody]:
+    """Yield a JSON body in parts."""
+    return byte_parts(body, "application/json")
 
 
 def byte_parts(data: bytes, content_type: str) -> Iterator[HttpBody]:

@@ -1,7 +1,7 @@
 """Whole HTTP exchanges through a real Envoy, held against what was recorded.
 
-One file an exchange, `tests/golden/<api>-<case>.json`; `make golden` rewrites the answers. Numbers of
-vectors may differ by 1e-4 (another processor adds in another order), everything else is exact.
+One file an exchange, `tests/golden/<api>-<case>.json`; `make golden` rewrites the answers. Numbers
+of vectors may differ by 1e-4 (another processor adds in another order), all else is exact.
 """
 
 import base64

@@ -37,6 +37,8 @@ class Spec:
     prompts: Prompts
     lowercase: bool
     padding_id: int
+    vocabulary: int | None
+    """How many token ids the graph knows; None where the folder does not say."""
 
 
 def read_spec(settings: EmbeddingsModelSettings) -> Spec:
@@ -59,6 +61,7 @@ def read_spec(settings: EmbeddingsModelSettings) -> Spec:
         prompts=_prompts(folder / "config_sentence_transformers.json"),
         lowercase=bool(texts.get("do_lower_case")),
         padding_id=get_int(config, "pad_token_id", folder / "config.json") or 0,
+        vocabulary=get_int(config, "vocab_size", folder / "config.json"),
     )
 
 

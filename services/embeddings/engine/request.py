@@ -1,6 +1,6 @@
 """What a caller can ask for: the one form that both doors make, checked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from services.runtime.errors import InvalidRequestError
@@ -51,6 +51,26 @@ class Request:
                 code="invalid_value",
             )
         self._check_inputs()
+
+    @property
+    def count(self) -> int:
+        """How many inputs there are."""
+        return len(self.texts or self.token_ids)
+
+    @property
+    def length(self) -> int:
+        """Characters of all texts, or token ids."""
+        return sum(map(len, self.texts or self.token_ids))
+
+    def parts(self, size: int) -> Iterator[range]:
+        """Yield the inputs in runs of about `size` characters or token ids, or of one input."""
+        start, held = 0, 0
+        for index, value in enumerate(self.texts or self.token_ids):
+            if held and held + len(value) > size:
+                yield range(start, index)
+                start, held = index, 0
+            held += len(value)
+        yield range(start, self.count)
 
     def place(self, index: int) -> str:
         """Return how a message names an input."""

@@ -12,6 +12,9 @@ from services.runtime.errors import ContextLengthError, InvalidRequestError, sho
 
 TokenIds = Sequence[int]
 
+MAX_CHARACTERS_PER_TOKEN = 128
+"""A text of more characters for each token that the model reads is too long without counting."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
@@ -31,6 +34,7 @@ class Tokens:
         max_tokens: int,
         prompts: Prompts,
         lowercase: bool = False,
+        vocabulary: int | None = None,
     ) -> None:
         """Take a tokenizer.
 
@@ -39,6 +43,7 @@ class Tokens:
             max_tokens: The longest input, special tokens included.
             prompts: The model's prompts.
             lowercase: Whether texts are lowered before the tokenizer sees them.
+            vocabulary: How many ids the graph knows; None where only the tokenizer says.
         """
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -46,19 +51,26 @@ class Tokens:
         self._max_tokens = max_tokens
         self._prompts = prompts
         self._lowercase = lowercase
-        self._vocabulary = tokenizer.get_vocab_size(with_added_tokens=True)
+        known = tokenizer.get_vocab_size(with_added_tokens=True)
+        self._vocabulary = min(known, vocabulary or known)
 
-    def ids_of(self, request: Request) -> Sequence[TokenIds]:
+    def ids_of(self, request: Request, part: range | None = None) -> Sequence[TokenIds]:
         """Return the ids of each input, special tokens included where the input is text.
+
+        Args:
+            request: What was asked.
+            part: Which of its inputs; None takes all.
 
         Raises:
             ContextLengthError: An input is too long; the message names it and the limit.
             InvalidRequestError: An id is outside the vocabulary, or there is no such prompt.
         """
-        ids: Sequence[TokenIds] = request.token_ids
+        part = part or range(request.count)
         if request.texts:
-            ids = self._encode(request.texts, self._prompt(request.prompt_name))
-        for index, sequence in enumerate(ids):
+            ids: Sequence[TokenIds] = self._encode(request, part)
+        else:
+            ids = request.token_ids[part.start : part.stop]
+        for index, sequence in zip(part, ids, strict=True):
             place = request.place(index)
             if not sequence:  # a tokenizer without special tokens finds nothing in white space
                 raise InvalidRequestError(
@@ -67,15 +79,18 @@ class Tokens:
                     code="invalid_value",
                 )
             if len(sequence) > self._max_tokens:
-                raise ContextLengthError(
-                    f"This model's maximum context length is {self._max_tokens} tokens,"
-                    f" but '{place}' has {len(sequence)} tokens. Please shorten it.",
-                    param=place,
-                )
-        self._check_vocabulary(request)
+                raise self._too_long(place, f"{len(sequence)} tokens")
+            if request.token_ids:
+                self._check_vocabulary(sequence, place)
         return ids
 
-    def _encode(self, texts: Sequence[str], prompt: str) -> list[TokenIds]:
+    def _encode(self, request: Request, part: range) -> list[TokenIds]:
+        prompt = self._prompt(request.prompt_name)
+        texts = request.texts[part.start : part.stop]
+        most = MAX_CHARACTERS_PER_TOKEN * self._max_tokens
+        for index, text in zip(part, texts, strict=True):
+            if len(text) > most:
+                raise self._too_long(request.place(index), f"{len(text)} characters")
         if prompt:
             texts = [prompt + text for text in texts]
         if self._lowercase:
@@ -95,21 +110,27 @@ class Tokens:
             )
         return self._prompts.by_name[name]
 
-    def _check_vocabulary(self, request: Request) -> None:
-        for index, sequence in enumerate(request.token_ids):
-            if min(sequence) < 0 or max(sequence) >= self._vocabulary:
-                position, wrong = next(
-                    (position, token)
-                    for position, token in enumerate(sequence)
-                    if not 0 <= token < self._vocabulary
-                )
-                place = f"{request.place(index)}[{position}]"
-                raise InvalidRequestError(
-                    f"Invalid value for '{place}': {wrong} is no token id of the model"
-                    f" (0 to {self._vocabulary - 1}). Were the ids made by another tokenizer?",
-                    param=place,
-                    code="invalid_value",
-                )
+    def _too_long(self, place: str, length: str) -> ContextLengthError:
+        return ContextLengthError(
+            f"This model's maximum context length is {self._max_tokens} tokens,"
+            f" but '{place}' has {length}. Please shorten it.",
+            param=place,
+        )
+
+    def _check_vocabulary(self, sequence: TokenIds, place: str) -> None:
+        if min(sequence) >= 0 and max(sequence) < self._vocabulary:
+            return
+        position, wrong = next(
+            (position, token)
+            for position, token in enumerate(sequence)
+            if not 0 <= token < self._vocabulary
+        )
+        raise InvalidRequestError(
+            f"Invalid value for '{place}[{position}]': {wrong} is no token id of the model"
+            f" (0 to {self._vocabulary - 1}). Were the ids made by another tokenizer?",
+            param=f"{place}[{position}]",
+            code="invalid_value",
+        )
 
 
 def read_tokenizer(path: Path) -> tokenizers.Tokenizer:

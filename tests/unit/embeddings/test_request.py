@@ -40,3 +40,16 @@ def test_a_message_names_an_input_as_the_caller_wrote_it():
 
     assert listed.place(1) == "input[1]"
     assert bare.place(0) == "input"
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 100])
+def test_parts_hold_every_input_once_and_little_more_than_the_size(size):
+    texts = ["aaa", "b", "cc", "dddddd", "e"]
+    request = Request(model="m", texts=texts)
+
+    parts = list(request.parts(size))
+
+    assert [index for part in parts for index in part] == list(range(5))
+    for part in parts:
+        held = sum(len(texts[index]) for index in part)
+        assert held <= size or len(part) == 1

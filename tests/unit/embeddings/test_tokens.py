@@ -133,3 +133,27 @@ def test_a_missing_and_a_broken_tokenizer_are_named(tmp_path):
         read_tokenizer(tmp_path / "none.json")
     with pytest.raises(ArtifactError, match=r"tokenizer\.json: cannot be read as a tokenizer"):
         read_tokenizer(broken)
+
+
+def test_a_part_of_the_inputs_keeps_their_places():
+    request = Request(model="m", texts=["a", "b", "c" * 40])
+    tokens = Tokens(tokenizer(), max_tokens=16, prompts=PROMPTS)
+
+    first = tokens.ids_of(request, range(2))
+    with pytest.raises(ContextLengthError) as refused:
+        tokens.ids_of(request, range(2, 3))
+
+    assert first == [spelled("a"), spelled("b")]
+    assert refused.value.param == "input[2]"
+
+
+def test_a_text_of_absurd_length_is_refused_without_counting_its_tokens():
+    with pytest.raises(ContextLengthError, match="has 2049 characters"):
+        ids_of(Request(model="m", texts=[" " * 2049], is_single=True), max_tokens=16)
+
+
+def test_ids_that_the_graph_does_not_know_are_refused_even_if_the_tokenizer_does():
+    tokens = Tokens(tokenizer(), max_tokens=16, prompts=PROMPTS, vocabulary=10)
+
+    with pytest.raises(InvalidRequestError, match="0 to 9"):
+        tokens.ids_of(Request(model="m", token_ids=[[9, 10]]))

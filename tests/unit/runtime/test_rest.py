@@ -163,10 +163,10 @@ def test_parts_add_up_to_the_body(size):
 
 
 def test_json_leaves_as_json():
-    (part,) = rest.json_parts({"a": None, "b": "ü"})
+    (part,) = rest.json_parts(b'{"a":null}')
 
     assert part.content_type == "application/json"
-    assert part.data == '{"a":null,"b":"ü"}'.encode()
+    assert part.data == b'{"a":null}'
 
 
 def test_an_event_is_a_data_line_and_a_name_stands_before_it():
