@@ -1,0 +1,1 @@
+"""Chat completions. Read `engine` first."""

@@ -17,7 +17,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted(TEMPLATES.glob("*.jinja"))])
 def test_prompts_are_those_of_transformers_to_the_letter(name: str) -> None:
-    from tests.parity.chat_templates import reference_prompt  # noqa: PLC0415 - where it is there
+    from tests.parity.chat_templates import reference_prompt
 
     source = source_of(name)
     prompts = prompts_of(source)

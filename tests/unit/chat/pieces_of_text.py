@@ -75,12 +75,12 @@ def told(events: list[Event]) -> list[object]:
                 assert index == calls
                 calls += 1
                 arguments = ""
-                event = next(rest)
-                if isinstance(event, ToolCallArguments):
-                    assert event.index == index
-                    arguments = event.fragment
-                    event = next(rest)
-                assert event == ToolCallEnd(index)
+                following = next(rest)
+                if isinstance(following, ToolCallArguments):
+                    assert following.index == index
+                    arguments = following.fragment
+                    following = next(rest)
+                assert following == ToolCallEnd(index)
                 story.append((name, arguments))
             case _:
                 raise AssertionError(event)

@@ -1,6 +1,5 @@
 """Stop strings in a text that arrives in pieces."""
 
-import random
 from collections.abc import Sequence
 
 import pytest
@@ -59,7 +58,7 @@ def test_nothing_is_shown_behind_a_stop_string() -> None:
     assert stop_strings.finish() == ""
 
 
-def test_a_long_stop_string_costs_no_more_than_a_short_one(seeded: random.Random) -> None:
+def test_a_long_stop_string_costs_no_more_than_a_short_one() -> None:
     """A search that began anew at every letter would not end here."""
     stop_strings = StopStrings(["a" * 100_000 + "b"] * 4)
 

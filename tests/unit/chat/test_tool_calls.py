@@ -42,8 +42,10 @@ WELL_FORMED = [
     ),
     (
         "hermes",
-        f'Let me see.\n\n<tool_call>{{"name":"get_weather","arguments":{CITY}}}</tool_call>\n'
-        '<tool_call>{"name":"now","arguments":{}}</tool_call>\n',
+        (
+            f'Let me see.\n\n<tool_call>{{"name":"get_weather","arguments":{CITY}}}</tool_call>\n'
+            '<tool_call>{"name":"now","arguments":{}}</tool_call>\n'
+        ),
         ["Let me see.", ("get_weather", CITY), ("now", "{}")],
     ),
     (
@@ -86,8 +88,10 @@ WELL_FORMED = [
     ("llama3", f'{{"name": "get_weather", "parameters": {CITY}}}', [("get_weather", CITY)]),
     (
         "llama3",
-        f'{{"type": "function", "name": "now", "parameters": {{}}}}; '
-        f'{{"name": "get_weather", "parameters": {CITY}}}',
+        (
+            f'{{"type": "function", "name": "now", "parameters": {{}}}}; '
+            f'{{"name": "get_weather", "parameters": {CITY}}}'
+        ),
         [("now", "{}"), ("get_weather", CITY)],
     ),
     (
@@ -102,8 +106,10 @@ WELL_FORMED = [
     # Mistral, old and new.
     (
         "mistral",
-        f'[TOOL_CALLS] [{{"name": "get_weather", "arguments": {CITY}}}, '
-        '{"name": "now", "arguments": {}, "id": "abcdef123"}]',
+        (
+            f'[TOOL_CALLS] [{{"name": "get_weather", "arguments": {CITY}}}, '
+            '{"name": "now", "arguments": {}, "id": "abcdef123"}]'
+        ),
         [("get_weather", CITY), ("now", "{}")],
     ),
     (
@@ -133,8 +139,10 @@ WELL_FORMED = [
     # DeepSeek R1 and V3, then V3.1.
     (
         "deepseek_v3",
-        f"Sure.{B}{C}function{S}get_weather\n```json\n{CITY}\n```{D}\n"
-        f"{C}function{S}now\n```json\n{{}}\n```{D}{E}",
+        (
+            f"Sure.{B}{C}function{S}get_weather\n```json\n{CITY}\n```{D}\n"
+            f"{C}function{S}now\n```json\n{{}}\n```{D}{E}"
+        ),
         ["Sure.", ("get_weather", CITY), ("now", "{}")],
     ),
     (
@@ -145,36 +153,47 @@ WELL_FORMED = [
     # Qwen3-Coder, Seed-OSS, GLM.
     (
         "qwen_coder",
-        "I look.\n<tool_call>\n<function=get_weather>\n<parameter=city>\nZürich\n\n1 < 2\n</parameter>\n"
-        "<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>",
+        (
+            "I look.\n<tool_call>\n<function=get_weather>\n<parameter=city>\nZürich\n\n1 < 2\n"
+            "</parameter>\n"
+            "<parameter=days>\n3\n</parameter>\n</function>\n</tool_call>"
+        ),
         ["I look.", ("get_weather", '{"city": "Zürich\\n\\n1 < 2", "days": 3}')],
     ),
     ("qwen_coder", "<function=now>\n</function>\n</tool_call>", [("now", "{}")]),
     (
         "seed_oss",
-        "<seed:tool_call>\n<function=get_weather>\n<parameter=days>3</parameter>\n</function>\n"
-        "</seed:tool_call>",
+        (
+            "<seed:tool_call>\n<function=get_weather>\n<parameter=days>3</parameter>\n</function>\n"
+            "</seed:tool_call>"
+        ),
         [("get_weather", '{"days": 3}')],
     ),
     (
         "glm",
-        "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>3</arg_value>\n"
-        '<arg_key>where</arg_key>\n<arg_value>{"lat": 47}</arg_value>\n</tool_call>'
-        "\n<tool_call>now</tool_call>",
+        (
+            "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>3</arg_value>\n"
+            '<arg_key>where</arg_key>\n<arg_value>{"lat": 47}</arg_value>\n</tool_call>'
+            "\n<tool_call>now</tool_call>"
+        ),
         [("get_weather", '{"city": "3", "where": {"lat": 47}}'), ("now", "{}")],
     ),
     # gpt-oss.
     (
         "gpt_oss",
-        "<|channel|>analysis<|message|>Hm, 1 < 2.<|end|><|start|>assistant<|channel|>commentary"
-        f" to=functions.get_weather <|constrain|>json<|message|>{CITY}<|call|>",
+        (
+            "<|channel|>analysis<|message|>Hm, 1 < 2.<|end|><|start|>assistant<|channel|>commentary"
+            f" to=functions.get_weather <|constrain|>json<|message|>{CITY}<|call|>"
+        ),
         [["thinks", "Hm, 1 < 2."], ("get_weather", CITY)],
     ),
     (
         "gpt_oss",
-        "<|channel|>commentary<|message|>I look. <|end|><|start|>assistant to=functions.now"
-        "<|channel|>commentary json<|message|>{}<|call|><|start|>assistant<|channel|>final"
-        "<|message|>It is late.<|return|>",
+        (
+            "<|channel|>commentary<|message|>I look. <|end|><|start|>assistant to=functions.now"
+            "<|channel|>commentary json<|message|>{}<|call|><|start|>assistant<|channel|>final"
+            "<|message|>It is late.<|return|>"
+        ),
         ["I look. ", ("now", "{}"), "It is late."],
     ),
     ("gpt_oss", "Plain words.", ["Plain words."]),

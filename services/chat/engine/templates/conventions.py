@@ -1,8 +1,8 @@
 """What a template leaves unsaid: the form in which it wants each message.
 
-Templates agree on roles and little else. Some iterate over the parts of a content, some add it to a
-text; some write the arguments of a tool call as JSON, some take them as written. Nothing in a folder
-says which, so a template is shown small conversations and asked what became of them.
+Templates agree on roles and little else. Some iterate over the parts of a content, some add it to
+a text; some write the arguments of a tool call as JSON, some take them as written. Nothing in a
+folder says which, so a template is shown small conversations, and the prompts tell.
 
 Source: vLLM, `entrypoints/chat_utils.py` (the content format, found there in the syntax tree);
 minja, `chat-template.hpp` (capabilities, found by rendering)
@@ -80,7 +80,7 @@ def find_conventions(render: Render, constants: Collection[object]) -> Conventio
     """Ask a template for its conventions.
 
     Args:
-        render: Renders with the template; is asked about twenty times.
+        render: Renders with the template; is asked about a dozen times.
         constants: The literals of the template's code.
     """
     contents = {"user": _contents_of("user", render, Contents())}
@@ -134,11 +134,11 @@ def _call_forms(render: Render, user: Contents) -> tuple[Arguments, CallContent]
     asked = {"role": "user", "content": _plain("Hello", user)}
     answered = {"role": "tool", "tool_call_id": _CALL_ID, "content": "Found."}
     written = list[tuple[Arguments, CallContent]]()
-    for form in product(_ARGUMENTS, _CALL_CONTENTS):
-        call = _calling(_ARGUMENTS[form[0]], _CALL_CONTENTS[form[1]])
+    for arguments, content in product(_ARGUMENTS, _CALL_CONTENTS):
+        call = _calling(_ARGUMENTS[arguments], _CALL_CONTENTS[content])
         shown = render([asked, call, answered], _VARIABLES)
         if _WORD in shown and not _QUOTED_KEY.search(shown):
-            return form
+            return arguments, content
         if shown:
-            written.append(form)
+            written.append((arguments, content))
     return written[0] if written else ("object", "absent")

@@ -31,7 +31,8 @@ def _arranged(message: Message, index: int, conventions: Conventions) -> dict[st
     if role == "developer" and not conventions.knows_developer:
         role = arranged["role"] = "system"
     if "content" in arranged:
-        forms = conventions.contents.get(str(role), Contents())
+        speaker = "system" if role == "developer" else str(role)
+        forms = conventions.contents.get(speaker, Contents())
         arranged["content"] = _content(arranged["content"], forms, f"messages[{index}].content")
     if arranged.get("tool_calls"):
         arranged["tool_calls"] = [

@@ -1,4 +1,4 @@
-"""From a request's messages to the model's prompt: picks the template and gives it its variables."""
+"""From messages to the model's prompt: picks the template, gives it its variables."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

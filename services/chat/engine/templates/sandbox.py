@@ -2,8 +2,8 @@
 
 A template comes with the model's folder, so it is trusted no further than a stranger's file: it
 reaches no attribute that begins with an underscore, changes nothing that it is given, and includes
-no other file. Its text, its loops (jinja2's `MAX_RANGE`) and its products are bounded; it can still
-waste time, as the graph beside it can.
+no other file. Its text, its ranges (jinja2's `MAX_RANGE`) and its products are bounded. Callers
+send data and never templates; so a template may still waste time, as the graph beside it may.
 
 Source: transformers, `utils/chat_template_utils.py` (`_cached_compile_jinja_template`)
 """
@@ -24,7 +24,7 @@ from jinja2.utils import Namespace
 MAX_CHARACTERS = 2**24
 """The longest text that a template may write: four million tokens and more."""
 
-_MAX_POWER_BITS = 1024
+_MAX_NUMBER_BITS = 1024
 
 Clock = Callable[[], datetime]
 
@@ -63,7 +63,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             _check_product(left, right)
             _check_product(right, left)
         elif isinstance(left, int) and isinstance(right, int):
-            _check_power(left, right)
+            _check_bits(left.bit_length() * right)
         return super().call_binop(context, operator, left, right)
 
 
@@ -107,7 +107,7 @@ class _Namespace(Namespace):
         super().__setitem__(name, value)
 
 
-def _tojson(  # noqa: PLR0913 - json's own words
+def _tojson(
     value: Any,
     ensure_ascii: bool = False,
     indent: int | None = None,
@@ -139,8 +139,11 @@ def _check_product(value: object, count: object) -> None:
         return
     if isinstance(value, str | list | tuple) and len(value) * count > MAX_CHARACTERS:
         raise jinja2.exceptions.SecurityError(f"more than {MAX_CHARACTERS} characters or items")
+    if isinstance(value, int):
+        _check_bits(value.bit_length() + count.bit_length())
 
 
-def _check_power(number: int, exponent: int) -> None:
-    if number.bit_length() * exponent > _MAX_POWER_BITS:
-        raise jinja2.exceptions.SecurityError(f"a power of more than {_MAX_POWER_BITS} bits")
+def _check_bits(bits: int) -> None:
+    """Refuse a number that no prompt needs."""
+    if bits > _MAX_NUMBER_BITS:
+        raise jinja2.exceptions.SecurityError(f"a number of more than {_MAX_NUMBER_BITS} bits")

@@ -1,5 +1,5 @@
 """Token ids to text, as they come.
 
-Read `pieces` (the bytes of a token), `stop_strings` (where a text ends), `stream` (both together), in
-this order.
+Read `pieces` (the bytes of a token), `stop_strings` (where a text ends), `stream` (both together),
+in this order.
 """

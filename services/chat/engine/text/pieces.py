@@ -7,7 +7,8 @@ Source: https://huggingface.co/docs/tokenizers/api/decoders
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable
+import re
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import tokenizers
@@ -16,6 +17,8 @@ from services.runtime.artifacts import ArtifactError
 
 Decode = Callable[[str], bytes]
 """From a token as the vocabulary writes it to its bytes."""
+
+_BYTE_TOKEN = re.compile("<0x([0-9A-Fa-f]{2})>")
 
 
 class Pieces:
@@ -90,14 +93,16 @@ def _read_steps(steps: list[dict[str, Any]]) -> tuple[Decode, Decode]:
     if [step["type"] for step in steps] == ["ByteLevel"]:
         return _of_byte_level, _of_byte_level
     replacements = []
-    drops_space = False
+    has_bytes = drops_space = False
     for step in steps:
         match step:
             case {"type": "Replace", "pattern": {"String": str(old)}, "content": str(new)}:
                 replacements.append((old, new))
+            case {"type": "ByteFallback"}:
+                has_bytes = True
             case {"type": "Strip", "content": " ", "start": 0 | 1 as start, "stop": 0}:
                 drops_space = start == 1
-            case {"type": "ByteFallback" | "Fuse"}:
+            case {"type": "Fuse"}:
                 pass
             case _:
                 raise ArtifactError(
@@ -105,23 +110,32 @@ def _read_steps(steps: list[dict[str, Any]]) -> tuple[Decode, Decode]:
                     " by tokens"
                 )
     decode = _replacing(replacements)
-    return decode, (lambda token: decode(token).removeprefix(b" ")) if drops_space else decode
+    if has_bytes:
+        decode = _falling_back(decode)
+    return decode, _dropping_space(decode) if drops_space else decode
 
 
-def _replacing(replacements: Iterable[tuple[str, str]]) -> Decode:
-    replacements = tuple(replacements)
-
+def _replacing(replacements: Sequence[tuple[str, str]]) -> Decode:
     def decode(token: str) -> bytes:
-        if len(token) == 6 and token.startswith("<0x") and token.endswith(">"):
-            try:
-                return bytes.fromhex(token[3:5])
-            except ValueError:
-                pass  # a token that only looks like a byte
         for old, new in replacements:
             token = token.replace(old, new)
         return token.encode()
 
     return decode
+
+
+def _falling_back(decode: Decode) -> Decode:
+    """Read tokens such as `<0xF0>` as the byte that they name."""
+
+    def decode_byte(token: str) -> bytes:
+        byte = _BYTE_TOKEN.fullmatch(token)
+        return bytes.fromhex(byte[1]) if byte else decode(token)
+
+    return decode_byte
+
+
+def _dropping_space(decode: Decode) -> Decode:
+    return lambda token: decode(token).removeprefix(b" ")
 
 
 def _of_byte_level(token: str) -> bytes:
