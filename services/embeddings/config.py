@@ -32,10 +32,13 @@ class EmbeddingsSettings(ServiceSettings):
     port: int = Field(default=50054, ge=0, le=65535)
     metrics_port: int = Field(default=9104, ge=0, le=65535)
     models: tuple[EmbeddingsModelSettings, ...] = ()
-    threads: int = Field(default=0, ge=0)
-    """CPU threads of a batch; 0 takes one a core."""
+    workers: int = Field(default=0, ge=0)
+    """Batches of one model that run at once; 0 takes one a core on the CPU and one on CUDA."""
+    threads: int = Field(default=1, ge=0)
+    """CPU threads of a batch; 0 takes one a core. Many batches of one thread each do more than
+    few of many, and do not suffer when another process wants a core."""
     batch_tokens: int = Field(default=0, ge=0)
-    """Tokens of a batch, padding included; 0 takes 512 on the CPU and 16384 on CUDA."""
+    """Tokens of a batch, padding included; 0 takes 256 on the CPU and 16384 on CUDA."""
     max_padding: float = Field(default=0.1, ge=0.0, le=1.0)
     """Share of a batch that may be padding."""
     waiting_requests: int = Field(default=1024, ge=1)

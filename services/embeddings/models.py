@@ -19,7 +19,7 @@ from services.runtime.artifacts import ArtifactError, written_at
 from services.runtime.batching import Batcher
 from services.runtime.errors import InternalError
 from services.runtime.fair_queue import Limits
-from services.runtime.onnx import SessionOptions, open_session
+from services.runtime.onnx import Provider, SessionOptions, cores, open_session
 from services.runtime.registry import Description, Registry
 
 INLINE_LENGTH = 4000
@@ -31,7 +31,7 @@ PART_LENGTH = 65536
 
 log = structlog.get_logger()
 
-_CPU_BATCH_TOKENS = 512
+_CPU_BATCH_TOKENS = 256
 _CUDA_BATCH_TOKENS = 16384
 
 
@@ -51,15 +51,16 @@ class EmbeddingModel:
     """A loaded model with its queue."""
 
     def __init__(
-        self, name: str, tokens: Tokens, encoder: Encoder, limits: Limits, description: Description
+        self,
+        tokens: Tokens,
+        batcher: Batcher[TokenIds, Floats],
+        name: str,
+        description: Description,
     ) -> None:
         self.description = description
         self._name = name
         self._tokens = tokens
-        self._width = encoder.width
-        self._batcher: Batcher[TokenIds, Floats] = Batcher(
-            lambda batch: list(encoder.encode(batch)), limits, model=name
-        )
+        self._batcher = batcher
         self._tokenizing = ThreadPoolExecutor(1, thread_name_prefix=f"tokens-{name}")
 
     def is_alive(self) -> bool:
@@ -78,7 +79,7 @@ class EmbeddingModel:
             OverloadedError: The queue is full.
             InternalError: The model gave no finite numbers.
         """
-        check_dimensions(request.dimensions, self._width, self._name)
+        check_dimensions(request.dimensions, self.description.dimensions, self._name)
         ids = await self._ids_of(request)
         lengths = list(map(len, ids))
         rows = await self._batcher.submit(ids, lengths, key=key)
@@ -121,13 +122,6 @@ def load_model(settings: EmbeddingsModelSettings, service: EmbeddingsSettings) -
         raise ArtifactError(f"{path}: {error}") from None
     except Exception as error:
         raise ArtifactError(f"{path}: a run with one token fails: {error}") from error
-    by_provider = _CUDA_BATCH_TOKENS if session.provider == "cuda" else _CPU_BATCH_TOKENS
-    limits = Limits(
-        batch_tokens=service.batch_tokens or by_provider,
-        max_padding=service.max_padding,
-        waiting_requests=service.waiting_requests,
-        waiting_tokens=service.waiting_tokens,
-    )
     description = Description(
         provider=session.provider,
         created=written_at(settings.folder),
@@ -141,4 +135,26 @@ def load_model(settings: EmbeddingsModelSettings, service: EmbeddingsSettings) -
         lowercase=spec.lowercase,
         vocabulary=spec.vocabulary,
     )
-    return EmbeddingModel(settings.id, tokens, encoder, limits, description)
+    batcher = _batcher(encoder, session.provider, settings, service)
+    return EmbeddingModel(tokens, batcher, settings.id, description)
+
+
+def _batcher(
+    encoder: Encoder,
+    provider: Provider,
+    settings: EmbeddingsModelSettings,
+    service: EmbeddingsSettings,
+) -> Batcher[TokenIds, Floats]:
+    on_cpu = provider == "cpu"
+    limits = Limits(
+        batch_tokens=service.batch_tokens or (_CPU_BATCH_TOKENS if on_cpu else _CUDA_BATCH_TOKENS),
+        max_padding=service.max_padding,
+        waiting_requests=service.waiting_requests,
+        waiting_tokens=service.waiting_tokens,
+    )
+    return Batcher(
+        lambda batch: list(encoder.encode(batch)),
+        limits,
+        model=settings.id,
+        workers=service.workers or (cores() if on_cpu else 1),
+    )

@@ -1,6 +1,6 @@
 """Batches the work of many callers: one owner of a bounded queue, and the loop that empties it.
 
-The engine runs in a thread of its own; everything else happens on the event loop, so nothing here
+The engine runs in threads of its own; everything else happens on the event loop, so nothing here
 takes a lock. Which inputs go next is decided in `fair_queue`.
 """
 
@@ -37,24 +37,34 @@ class _Pending(Generic[ResultT]):
 
 
 class Batcher(Generic[ItemT, ResultT]):
-    """Runs an engine over a `Queue`, batch after batch, in a thread of its own."""
+    """Runs an engine over a `Queue`, batch after batch, in threads of its own."""
 
     def __init__(
-        self, run: Callable[[list[ItemT]], Sequence[ResultT]], limits: Limits, *, model: str
+        self,
+        run: Callable[[list[ItemT]], Sequence[ResultT]],
+        limits: Limits,
+        *,
+        model: str,
+        workers: int = 1,
     ) -> None:
         """Take an engine.
 
         Args:
-            run: Computes one result an item; called in the engine's thread, never twice at once.
+            run: Computes one result an item; called in the engine's threads.
             limits: The bounds of the queue and of a batch.
             model: The name in metrics and messages.
+            workers: Batches that run at once, each in a thread; with more than one, `run` has to
+                stand being called while it runs.
         """
         self._run = run
         self._model = model
         self._queue: Queue[ItemT] = Queue(limits)
         self._pending: dict[Job[ItemT], _Pending[ResultT]] = {}
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"engine-{model}")
-        self._busy_since_s: float | None = None
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=f"engine-{model}")
+        self._workers = workers
+        self._running: dict[int, float] = {}
+        """When each batch that runs was started, by its number; seconds of `perf_counter`."""
+        self._number = 0
         self._tokens_per_s = 0.0
 
     async def submit(
@@ -79,7 +89,7 @@ class Batcher(Generic[ItemT, ResultT]):
         future: asyncio.Future[list[ResultT | None]] = asyncio.get_running_loop().create_future()
         self._pending[job] = _Pending(future, [None] * len(items), len(items), time.perf_counter())
         telemetry.PROMPT_TOKENS.labels(self._model).inc(total)
-        self._start_next()
+        self._start_batches()
         try:
             return await future  # type: ignore[return-value]  # every place is filled by now
         finally:
@@ -106,47 +116,50 @@ class Batcher(Generic[ItemT, ResultT]):
 
     def is_alive(self) -> bool:
         """Tell whether the engine makes progress."""
-        since = self._busy_since_s
-        return since is None or time.perf_counter() - since < STALLED_AFTER_S
+        oldest = min(self._running.values(), default=None)
+        return oldest is None or time.perf_counter() - oldest < STALLED_AFTER_S
 
     def close(self) -> None:
-        """Let the engine's thread end after the batch that it runs."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Let the engine's threads end after the batches that they run."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _start_next(self) -> None:
-        """Hand the engine a batch, if it is free and something waits."""
-        if self._busy_since_s is not None:
-            return
-        batch = self._queue.next_batch()
-        if not batch:
-            return
-        self._busy_since_s = time.perf_counter()
+    def _start_batches(self) -> None:
+        """Hand the engine batches, while a thread is free and something waits."""
+        while len(self._running) < self._workers and (batch := self._queue.next_batch()):
+            self._start(batch)
+
+    def _start(self, batch: list[Work[ItemT]]) -> None:
+        self._number = number = self._number + 1
+        self._running[number] = time.perf_counter()
         self._measure(batch)
         loop = asyncio.get_running_loop()
 
         def hand_back(done: Future[Sequence[ResultT]]) -> None:
             if not loop.is_closed():  # else the process ends, and nobody waits any more
                 outcome = done.exception() or done.result()
-                loop.call_soon_threadsafe(self._finish, batch, outcome)
+                loop.call_soon_threadsafe(self._finish, number, batch, outcome)
 
-        self._thread.submit(self._compute, batch).add_done_callback(hand_back)
+        self._threads.submit(self._compute, batch).add_done_callback(hand_back)
 
     def _compute(self, batch: list[Work[ItemT]]) -> Sequence[ResultT]:
         results = self._run([work.item for work in batch])
         assert len(results) == len(batch), "an engine returns one result an item"
         return results
 
-    def _finish(self, batch: list[Work[ItemT]], outcome: Sequence[ResultT] | BaseException) -> None:
+    def _finish(
+        self,
+        number: int,
+        batch: list[Work[ItemT]],
+        outcome: Sequence[ResultT] | BaseException,
+    ) -> None:
         """Give each caller its results and go on with the next batch."""
-        assert self._busy_since_s is not None
-        elapsed_s = time.perf_counter() - self._busy_since_s
-        self._busy_since_s = None
-        speed = sum(work.tokens for work in batch) / max(elapsed_s, 1e-6)
+        elapsed_s = time.perf_counter() - self._running.pop(number)
+        speed = self._workers * sum(work.tokens for work in batch) / max(elapsed_s, 1e-6)
         weight = 0.1 if self._tokens_per_s else 1.0
         self._tokens_per_s += weight * (speed - self._tokens_per_s)
         if isinstance(outcome, BaseException):
             log.error("batch failed", model=self._model, inputs=len(batch), exc_info=outcome)
-        self._start_next()
+        self._start_batches()
         for place, work in enumerate(batch):
             waiter = self._pending.get(work.job)
             if waiter is None or waiter.future.done():

@@ -1,6 +1,7 @@
 """ONNX Runtime sessions: providers, threads, device buffers. The only importer of onnxruntime."""
 
 import ctypes
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -54,7 +55,7 @@ class Session(Protocol):
 
 
 class OnnxSession:
-    """A `Session` on ONNX Runtime. One thread at a time runs it."""
+    """A `Session` on ONNX Runtime. Several threads may run it at once."""
 
     def __init__(self, session: ort.InferenceSession, provider: Provider) -> None:
         self._session = session
@@ -112,6 +113,11 @@ def available_providers() -> tuple[Provider, ...]:
     return ("cpu",) if cuda_problem() else ("cuda", "cpu")
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 @cache
 def cuda_problem() -> str | None:
     """Say why graphs cannot run on CUDA here; None where they can.
@@ -144,7 +150,7 @@ def runtime_version() -> str:
 
 def _session_options(options: SessionOptions) -> ort.SessionOptions:
     result = ort.SessionOptions()
-    result.intra_op_num_threads = options.threads
+    result.intra_op_num_threads = options.threads or cores()
     result.inter_op_num_threads = 1
     result.log_severity_level = 3
     return result

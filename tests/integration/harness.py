@@ -24,6 +24,7 @@ from services.embeddings.__main__ import _doors
 from services.embeddings.config import EmbeddingsModelSettings, EmbeddingsSettings
 from services.embeddings.engine.tokens import Prompts, Tokens
 from services.embeddings.models import EmbeddingModel, Models, load_model
+from services.runtime.batching import Batcher
 from services.runtime.config import GatewaySettings, Settings
 from services.runtime.fair_queue import Limits
 from services.runtime.inspection import inspection_door
@@ -214,14 +215,10 @@ class GatedEncoder:
         """Return a model around this engine, as a registry's `load` does."""
         tokens = Tokens(tokenizer(), max_tokens=64, prompts=Prompts({}))
         bounds = {"waiting_requests": 100, "waiting_tokens": 10_000, **limits}
-        return EmbeddingModel(
-            settings.id,
-            tokens,
-            self,  # type: ignore[arg-type]
+        batcher = Batcher(
+            lambda batch: list(self.encode(batch)),
             Limits(batch_tokens=8, max_padding=0.0, **bounds),
-            Description("cpu", 0),
+            model=settings.id,
         )
-
-
-def _metadata(named: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple((name.replace("_", "-"), value) for name, value in named.items())
+        description = Description(provider="cpu", created=0, dimensions=self.width)
+        return EmbeddingModel(tokens, batcher, settings.id, description)

@@ -21,7 +21,7 @@ _STATES = ("last_hidden_state", "token_embeddings", "hidden_states")
 
 
 class Encoder:
-    """An encoder graph of any of the usual exports; one thread at a time uses it."""
+    """An encoder graph of any of the usual exports; keeps nothing between batches."""
 
     def __init__(self, session: Session, spec: Spec) -> None:
         """Take a loaded graph and try it.

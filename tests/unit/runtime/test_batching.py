@@ -45,7 +45,7 @@ def play(scenario, engine=None, limits=WIDE):
         batcher = Batcher(engine or Engine(), limits, model="test")
         try:
             result = await asyncio.wait_for(scenario(batcher), PATIENCE_S)
-            await until(lambda: batcher._busy_since_s is None)
+            await until(lambda: not batcher._running)
         finally:
             if engine is not None:
                 engine.gate.set()
@@ -296,7 +296,7 @@ def test_a_batch_that_outlasts_the_loop_ends_in_silence(caplog):
 
     batcher = asyncio.run(scenario())
     engine.gate.set()
-    batcher._thread.shutdown(wait=True)
+    batcher._threads.shutdown(wait=True)
 
     assert caplog.records == []
 
@@ -310,10 +310,28 @@ def test_the_engine_is_alive_while_it_works_and_while_it_rests():
         running = asyncio.create_task(submit(batcher, [1]))
         await until(lambda: engine.batches)
         working = batcher.is_alive()
-        batcher._busy_since_s -= 1000.0
+        batcher._running = {number: s - 1000.0 for number, s in batcher._running.items()}
         stalled = batcher.is_alive()
         engine.gate.set()
         await running
         return resting, working, stalled, batcher.is_alive()
 
     assert play(scenario, engine) == (True, True, False, True)
+
+
+def test_as_many_batches_run_at_once_as_there_are_workers():
+    engine = Engine()
+    engine.gate.clear()
+
+    async def scenario():
+        batcher = Batcher(engine, SINGLE, model="test", workers=2)
+        running = asyncio.create_task(submit(batcher, [1, 2, 3]))
+        await until(lambda: len(engine.batches) == 2)
+        await asyncio.sleep(0.05)
+        at_once = len(engine.batches)
+        engine.gate.set()
+        results = await asyncio.wait_for(running, PATIENCE_S)
+        batcher.close()
+        return at_once, results
+
+    assert asyncio.run(scenario()) == (2, [1, 4, 9])
