@@ -222,3 +222,7 @@ class GatedEncoder:
         )
         description = Description(provider="cpu", created=0, dimensions=self.width)
         return EmbeddingModel(tokens, batcher, settings.id, description)
+
+
+def _metadata(named: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.replace("_", "-"), value) for name, value in named.items())

@@ -81,5 +81,7 @@ def supervise(
             await running
 
     stream = io.StringIO()
+    before = set(psutil.Process().children(recursive=True))  # of other tests
     clean = asyncio.run(play())
-    return Outcome(clean, stream.getvalue(), psutil.Process().children(recursive=True))
+    left = [each for each in psutil.Process().children(recursive=True) if each not in before]
+    return Outcome(clean, stream.getvalue(), left)
