@@ -86,8 +86,9 @@ class ServiceSettings(Section):
     """Calls held at once, running and waiting: the last guard behind the bounded queues."""
     max_message_bytes: int = Field(default=64 * 2**20, ge=2**16)
     """Largest message taken or sent, in bytes."""
-    drain_delay_s: float = Field(default=0.0, ge=0.0)
-    """After SIGTERM, how long calls are still taken while others notice; 10 in Kubernetes."""
+    drain_delay_s: float = Field(default=3.0, ge=0.0)
+    """After SIGTERM, how long calls are still taken while the gateway notices: two of its health
+    intervals and a little; 10 in Kubernetes. It is cut short once nobody calls any more."""
     drain_grace_s: float = Field(default=30.0, ge=0.0)
     """After that, how long calls in flight may take to finish."""
     models: tuple[ModelSettings, ...] = ()

@@ -5,6 +5,7 @@ Handlers raise; this module tells. It knows no service and no message type.
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -39,8 +40,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self.draining = False
         self._max_calls = max_calls
         self._running = 0
+        self._last_arrival_s = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
+
+    async def wait_until_quiet(self, quiet_s: float, timeout_s: float) -> None:
+        """Wait until no call came for `quiet_s`, counted from now, or until `timeout_s` is over."""
+        now = time.perf_counter()
+        deadline, last = now + timeout_s, now
+        while (until := min(last + quiet_s, deadline)) > time.perf_counter():
+            await asyncio.sleep(until - time.perf_counter())
+            last = max(last, self._last_arrival_s)
 
     async def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until no call is in flight; False when some still were after `timeout_s`."""
@@ -121,6 +131,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         call = from_metadata(method, metadata, new_id=uuid.uuid4().hex)
         enter(call)
         self._running += 1
+        self._last_arrival_s = call.started_s
         self._idle.clear()
         telemetry.RUNNING.labels(method).inc()
         code = "OK"

@@ -24,6 +24,8 @@ from services.runtime.interceptors import CallInterceptor
 log = structlog.get_logger()
 
 LIVENESS_INTERVAL_S = 5.0
+QUIET_S = 0.5
+"""Once nobody called for so long, a drain waits no longer for others to notice it."""
 STOP_S = 1.0
 """After the drain, how long connections may take to close."""
 RESERVED_RPCS = 256
@@ -83,7 +85,7 @@ class Server:
         """
         self._is_leaving = True
         await self.set_ready(False)
-        await asyncio.sleep(delay_s)
+        await self._calls.wait_until_quiet(QUIET_S, delay_s)
         self._calls.draining = True
         if not await self._calls.wait_until_idle(grace_s):
             log.warning("calls were still running after the grace period", grace_s=grace_s)

@@ -496,3 +496,19 @@ def test_a_model_that_loads_slowly_does_not_hold_up_the_others(tmp_path):
 
     assert len(answer.embeddings) == len(after.embeddings) == 1
     assert openai_error(slow)["code"] == "model_loading"
+
+
+def test_a_drain_waits_while_calls_still_come_and_no_longer(tmp_path):
+    write_encoder(tmp_path)
+
+    async def scenario():
+        async with serving([tiny(tmp_path)]) as running:
+            drain = asyncio.create_task(running.server.drain(PATIENCE_S, PATIENCE_S))
+            for _ in range(15):
+                await running.embed("a")
+                await asyncio.sleep(0.1)
+            was_over = drain.done()
+            await asyncio.wait_for(drain, PATIENCE_S / 2)
+            return was_over
+
+    assert play(scenario) is False

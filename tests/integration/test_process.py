@@ -1,6 +1,7 @@
 """`python -m services.embeddings` as a process of its own."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -118,14 +119,29 @@ def test_a_second_signal_cuts_the_drain(tmp_path, free_port):
     settings = write_settings(tmp_path, port=free_port, drain_delay_s=600.0)
 
     async def scenario():
-        async with process(settings, free_port) as (running, _):
+        async with process(settings, free_port) as (running, channel):
+            calling = asyncio.create_task(call_until_the_end(channel))
             running.send_signal(signal.SIGTERM)
             while b'"draining"' not in await running.stdout.readline():
                 pass
+            await asyncio.sleep(1)
+            was_over = running.returncode is not None
             running.send_signal(signal.SIGINT)
-            return await asyncio.wait_for(running.wait(), PATIENCE_S)
+            code = await asyncio.wait_for(running.wait(), PATIENCE_S)
+            await calling
+            return was_over, code
 
-    assert play(scenario) == 0
+    assert play(scenario) == (False, 0)
+
+
+async def call_until_the_end(channel):
+    """Call again and again, so that a drain goes on waiting."""
+    stub = embeddings_pb2_grpc.EmbeddingsServiceStub(channel)
+    request = wire.CreateEmbeddingsRequest(model="tiny", texts={"values": ["a"]})
+    with contextlib.suppress(grpc.aio.AioRpcError):
+        while True:
+            await stub.CreateEmbeddings(request, timeout=PATIENCE_S)
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(
