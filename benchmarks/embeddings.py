@@ -295,6 +295,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         text = run(options.texts, options.rounds, Path(scratch))
+    options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(text)
     print(text)
 

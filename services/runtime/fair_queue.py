@@ -66,7 +66,8 @@ class Queue(Generic[ItemT]):
     it is nearly free of padding. A large request thus never holds up a small one for more than its
     share, and gets the whole engine when nobody else wants it.
 
-    Source: Goyal, Vin, Cheng 1996, "Start-time Fair Queuing" (newcomers start at the present).
+    Source: Parekh, Gallager 1993, "A generalized processor sharing approach to flow control"
+    (whoever joins starts at the even share of those who are there).
     """
 
     def __init__(self, limits: Limits) -> None:
