@@ -5,10 +5,12 @@ takes a lock. Which inputs go next is decided in `fair_queue`.
 """
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 import structlog
@@ -36,6 +38,17 @@ class _Pending(Generic[ResultT]):
     started: bool = False
 
 
+@dataclass(eq=False, slots=True)
+class _Batch(Generic[ItemT]):
+    """Inputs on their way through the engine."""
+
+    works: list[Work[ItemT]]
+    loop: asyncio.AbstractEventLoop
+    """Where their callers wait."""
+    handed_s: float
+    """When it was handed to the threads; seconds of `perf_counter`."""
+
+
 class Batcher(Generic[ItemT, ResultT]):
     """Runs an engine over a `Queue`, batch after batch, in threads of its own."""
 
@@ -60,12 +73,14 @@ class Batcher(Generic[ItemT, ResultT]):
         self._model = model
         self._queue: Queue[ItemT] = Queue(limits)
         self._pending: dict[Job[ItemT], _Pending[ResultT]] = {}
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=f"engine-{model}")
+        self._meters = telemetry.BatchMeters.of(model)
         self._workers = workers
-        self._running: dict[int, float] = {}
-        """When each batch that runs was started, by its number; seconds of `perf_counter`."""
-        self._number = 0
+        self._running: set[_Batch[ItemT]] = set()
+        self._ready: SimpleQueue[_Batch[ItemT] | None] = SimpleQueue()
         self._tokens_per_s = 0.0
+        for number in range(workers):
+            name = f"engine-{model}-{number}"
+            threading.Thread(target=self._serve, name=name, daemon=True).start()
 
     async def submit(
         self, items: Sequence[ItemT], tokens: Sequence[int], *, key: str = ""
@@ -88,7 +103,7 @@ class Batcher(Generic[ItemT, ResultT]):
         job = self._queue.add(items, tokens, key)
         future: asyncio.Future[list[ResultT | None]] = asyncio.get_running_loop().create_future()
         self._pending[job] = _Pending(future, [None] * len(items), len(items), time.perf_counter())
-        telemetry.PROMPT_TOKENS.labels(self._model).inc(total)
+        self._meters.prompt_tokens.inc(total)
         self._start_batches()
         try:
             return await future  # type: ignore[return-value]  # every place is filled by now
@@ -116,55 +131,53 @@ class Batcher(Generic[ItemT, ResultT]):
 
     def is_alive(self) -> bool:
         """Tell whether the engine makes progress."""
-        oldest = min(self._running.values(), default=None)
-        return oldest is None or time.perf_counter() - oldest < STALLED_AFTER_S
+        now = time.perf_counter()
+        return all(now - batch.handed_s < STALLED_AFTER_S for batch in self._running)
 
     def close(self) -> None:
-        """Let the engine's threads end after the batches that they run."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Let the engine's threads end after the batches that they have."""
+        for _ in range(self._workers):
+            self._ready.put(None)
 
     def _start_batches(self) -> None:
-        """Hand the engine batches, while a thread is free and something waits."""
-        while len(self._running) < self._workers and (batch := self._queue.next_batch()):
-            self._start(batch)
+        """Hand the engine's threads batches, while one is free and something waits."""
+        while len(self._running) < self._workers and (works := self._queue.next_batch()):
+            self._measure(works)
+            batch = _Batch(works, asyncio.get_running_loop(), time.perf_counter())
+            self._running.add(batch)
+            self._ready.put(batch)
 
-    def _start(self, batch: list[Work[ItemT]]) -> None:
-        self._number = number = self._number + 1
-        self._running[number] = time.perf_counter()
-        self._measure(batch)
-        loop = asyncio.get_running_loop()
-
-        def hand_back(done: Future[Sequence[ResultT]]) -> None:
-            if not loop.is_closed():  # else the process ends, and nobody waits any more
-                outcome = done.exception() or done.result()
-                loop.call_soon_threadsafe(self._finish, number, batch, outcome)
-
-        self._threads.submit(self._compute, batch).add_done_callback(hand_back)
-
-    def _compute(self, batch: list[Work[ItemT]]) -> Sequence[ResultT]:
-        results = self._run([work.item for work in batch])
-        assert len(results) == len(batch), "an engine returns one result an item"
-        return results
+    def _serve(self) -> None:
+        """Run batches until told to end: what each of the engine's threads does."""
+        while batch := self._ready.get():
+            started_s = time.perf_counter()
+            outcome: Sequence[ResultT] | Exception
+            try:
+                outcome = self._run([work.item for work in batch.works])
+                assert len(outcome) == len(batch.works), "an engine returns one result an item"
+            except Exception as error:  # noqa: BLE001 - told to the callers and logged by the loop
+                outcome = error
+            elapsed_s = time.perf_counter() - started_s
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                batch.loop.call_soon_threadsafe(self._finish, batch, outcome, elapsed_s)
 
     def _finish(
-        self,
-        number: int,
-        batch: list[Work[ItemT]],
-        outcome: Sequence[ResultT] | BaseException,
+        self, batch: "_Batch[ItemT]", outcome: Sequence[ResultT] | Exception, elapsed_s: float
     ) -> None:
         """Give each caller its results and go on with the next batch."""
-        elapsed_s = time.perf_counter() - self._running.pop(number)
-        speed = self._workers * sum(work.tokens for work in batch) / max(elapsed_s, 1e-6)
+        self._running.remove(batch)
+        self._start_batches()
+        works = batch.works
+        speed = self._workers * sum(work.tokens for work in works) / max(elapsed_s, 1e-6)
         weight = 0.1 if self._tokens_per_s else 1.0
         self._tokens_per_s += weight * (speed - self._tokens_per_s)
-        if isinstance(outcome, BaseException):
-            log.error("batch failed", model=self._model, inputs=len(batch), exc_info=outcome)
-        self._start_batches()
-        for place, work in enumerate(batch):
+        if isinstance(outcome, Exception):
+            log.error("batch failed", model=self._model, inputs=len(works), exc_info=outcome)
+        for place, work in enumerate(works):
             waiter = self._pending.get(work.job)
             if waiter is None or waiter.future.done():
                 continue
-            if isinstance(outcome, BaseException):
+            if isinstance(outcome, Exception):
                 waiter.future.set_exception(InternalError())
                 continue
             waiter.results[work.index] = outcome[place]
@@ -180,17 +193,17 @@ class Batcher(Generic[ItemT, ResultT]):
     def _measure(self, batch: list[Work[ItemT]]) -> None:
         tokens = sum(work.tokens for work in batch)
         padded = max(work.tokens for work in batch) * len(batch)
-        telemetry.BATCH_ITEMS.labels(self._model).observe(len(batch))
-        telemetry.BATCH_TOKENS.labels(self._model).inc(tokens)
-        telemetry.PADDING_TOKENS.labels(self._model).inc(padded - tokens)
+        self._meters.batch_items.observe(len(batch))
+        self._meters.batch_tokens.inc(tokens)
+        self._meters.padding_tokens.inc(padded - tokens)
         now = time.perf_counter()
         for work in batch:
             waiter = self._pending[work.job]
             if not waiter.started:
                 waiter.started = True
-                telemetry.QUEUE_SECONDS.labels(self._model).observe(now - waiter.admitted_s)
+                self._meters.queue_seconds.observe(now - waiter.admitted_s)
         self._show_waiting()
 
     def _show_waiting(self) -> None:
-        telemetry.WAITING.labels(self._model).set(self._queue.waiting_requests)
-        telemetry.WAITING_TOKENS.labels(self._model).set(self._queue.waiting_tokens)
+        self._meters.waiting.set(self._queue.waiting_requests)
+        self._meters.waiting_tokens.set(self._queue.waiting_tokens)

@@ -5,6 +5,7 @@ No prompt, no vector and no key is ever logged: lines carry ids, counts and time
 
 import logging
 import sys
+from dataclasses import dataclass
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
@@ -47,6 +48,32 @@ MODEL_LOADED = Gauge("switchboard_model_loaded", "1 while the model is ready.", 
 MODEL_LOAD_SECONDS = Gauge(
     "switchboard_model_load_duration_seconds", "How long the model took to load.", ["model"]
 )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMeters:
+    """The metrics of one model's queue, looked up once."""
+
+    prompt_tokens: Counter
+    queue_seconds: Histogram
+    waiting: Gauge
+    waiting_tokens: Gauge
+    batch_items: Histogram
+    batch_tokens: Counter
+    padding_tokens: Counter
+
+    @classmethod
+    def of(cls, model: str) -> "BatchMeters":
+        """Return the meters of a model."""
+        return cls(
+            prompt_tokens=PROMPT_TOKENS.labels(model),
+            queue_seconds=QUEUE_SECONDS.labels(model),
+            waiting=WAITING.labels(model),
+            waiting_tokens=WAITING_TOKENS.labels(model),
+            batch_items=BATCH_ITEMS.labels(model),
+            batch_tokens=BATCH_TOKENS.labels(model),
+            padding_tokens=PADDING_TOKENS.labels(model),
+        )
 
 
 # Local variables hold what callers sent; a trace in the log never shows them.

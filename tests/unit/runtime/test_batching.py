@@ -296,7 +296,7 @@ def test_a_batch_that_outlasts_the_loop_ends_in_silence(caplog):
 
     batcher = asyncio.run(scenario())
     engine.gate.set()
-    batcher._threads.shutdown(wait=True)
+    batcher.close()
 
     assert caplog.records == []
 
@@ -310,7 +310,8 @@ def test_the_engine_is_alive_while_it_works_and_while_it_rests():
         running = asyncio.create_task(submit(batcher, [1]))
         await until(lambda: engine.batches)
         working = batcher.is_alive()
-        batcher._running = {number: s - 1000.0 for number, s in batcher._running.items()}
+        for batch in batcher._running:
+            batch.handed_s -= 1000.0
         stalled = batcher.is_alive()
         engine.gate.set()
         await running
