@@ -31,6 +31,14 @@ class Answer:
         """The body, decoded."""
         return json.loads(self.body)
 
+    @property
+    def error(self) -> Any:
+        """OpenAI's error object, after a check of its shape."""
+        assert self.headers["content-type"] == "application/json"
+        assert self.json.keys() == {"error"}
+        assert self.json["error"].keys() == {"message", "type", "param", "code"}
+        return self.json["error"]
+
 
 @dataclass(frozen=True)
 class Mesh:

@@ -1,14 +1,16 @@
-"""ONNX Runtime sessions: providers, threads, device buffers. The only importer of onnxruntime."""
+"""ONNX Runtime sessions: providers, threads, bound memory. The only importer of onnxruntime."""
 
 import ctypes
+import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
@@ -21,6 +23,8 @@ Array = NDArray[np.generic]
 Provider = Literal["cuda", "cpu"]
 
 _PROVIDERS: dict[Provider, str] = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
+_WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
+"""Where weights outside the graph lie; a graph that comes as bytes does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,59 @@ class Session(Protocol):
         """Return the named outputs for the given inputs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Memory beside a session that runs read and write in place."""
+
+    owner: object
+    """What keeps the memory: a NumPy array on the CPU, a value of the runtime on a device."""
+    pointer: int
+    """Where it begins."""
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+    provider: Provider
+
+    def rows(self, start: int, count: int) -> "Buffer":
+        """Return a part of the first axis: the same memory, nothing is copied."""
+        assert 0 <= start <= start + count <= self.shape[0]
+        row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
+        shape = (count, *self.shape[1:])
+        return replace(self, pointer=self.pointer + start * row_bytes, shape=shape)
+
+
+class BoundRun(Protocol):
+    """A graph with part of its inputs and outputs in lasting memory."""
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Run with the other inputs; return the outputs that have no lasting memory.
+
+        They may be gone with the next run: the runtime uses their memory again.
+        """
+
+
+class BindingSession(Session, Protocol):
+    """A `Session` that also runs on memory of its caller."""
+
+    def allocate(self, shape: Sequence[int], dtype: np.dtype[np.generic]) -> Buffer:
+        """Return zeros where the graph runs; the CPU takes pages only as they are written."""
+
+    def copy_row(self, buffer: Buffer, source: int, target: int, tokens: int) -> None:
+        """Copy at least the first tokens of one row to another; rows are (heads, tokens, width)."""
+
+    def bind(
+        self, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer], returned: Sequence[str]
+    ) -> BoundRun:
+        """Return a run with lasting inputs and outputs, which may be the same memory.
+
+        Args:
+            inputs: Memory that is read, by name.
+            outputs: Memory that is written, by name, of the exact shape of the output.
+            returned: Outputs that each run returns.
+        """
+
+
 class OnnxSession:
-    """A `Session` on ONNX Runtime. Several threads may run it at once."""
+    """A `BindingSession` on ONNX Runtime. Several threads may run it at once."""
 
     def __init__(self, session: ort.InferenceSession, provider: Provider) -> None:
         self._session = session
@@ -83,9 +138,89 @@ class OnnxSession:
         results: list[Array] = self._session.run(list(outputs), dict(feeds))
         return results
 
+    def allocate(self, shape: Sequence[int], dtype: np.dtype[np.generic]) -> Buffer:
+        """Return zeros where the graph runs; the CPU takes pages only as they are written."""
+        zeros = np.zeros(tuple(shape), dtype)
+        if self._provider == "cpu":
+            return Buffer(zeros, zeros.ctypes.data, zeros.shape, zeros.dtype, "cpu")
+        value = ort.OrtValue.ortvalue_from_numpy(zeros, "cuda", 0)
+        return Buffer(value, value.data_ptr(), zeros.shape, zeros.dtype, "cuda")
 
-def open_session(path: Path, options: SessionOptions) -> OnnxSession:
+    def copy_row(self, buffer: Buffer, source: int, target: int, tokens: int) -> None:
+        """Copy at least the first tokens of one row to another; rows are (heads, tokens, width)."""
+        if isinstance(buffer.owner, np.ndarray):
+            buffer.owner[target, :, :tokens] = buffer.owner[source, :, :tokens]
+        else:
+            _copy(buffer.rows(source, 1), buffer.rows(target, 1))
+
+    def bind(
+        self, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer], returned: Sequence[str]
+    ) -> BoundRun:
+        """Return a run with lasting inputs and outputs, which may be the same memory."""
+        return _OnnxBoundRun(self._session, inputs, outputs, returned)
+
+
+class _OnnxBoundRun:
+    """A `BoundRun` on ONNX Runtime: names are bound once, small inputs at every run."""
+
+    def __init__(
+        self,
+        session: ort.InferenceSession,
+        inputs: Mapping[str, Buffer],
+        outputs: Mapping[str, Buffer],
+        returned: Sequence[str],
+    ) -> None:
+        self._session = session
+        self._binding = session.io_binding()
+        self._kept = [buffer.owner for buffer in (*inputs.values(), *outputs.values())]
+        self._count = len(returned)
+        for name in returned:
+            self._binding.bind_output(name, "cpu")
+        for name, buffer in inputs.items():
+            self._binding.bind_input(name, *_address(buffer))
+        for name, buffer in outputs.items():
+            self._binding.bind_output(name, *_address(buffer))
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Run with the other inputs; return the outputs that have no lasting memory."""
+        for name, value in feeds.items():
+            self._binding.bind_cpu_input(name, value)
+        self._session.run_with_iobinding(self._binding)
+        return [value.numpy() for value in self._binding.get_outputs()[: self._count]]
+
+
+def _copy(source: Buffer, target: Buffer) -> None:
+    """Copy memory of a device to another place on it."""
+    session = _copying_session(source.provider, source.dtype)
+    _OnnxBoundRun(session, {"source": source}, {"target": target}, []).run({})
+
+
+@cache
+def _copying_session(provider: Provider, dtype: np.dtype[np.generic]) -> ort.InferenceSession:
+    """Return a graph that copies: the runtime has no copy between two places of one device."""
+    kind = onnx.helper.np_dtype_to_tensor_dtype(dtype)
+    values = [onnx.helper.make_tensor_value_info(name, kind, None) for name in ("source", "target")]
+    node = onnx.helper.make_node("Identity", ["source"], ["target"])
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph([node], "copy", values[:1], values[1:]),
+        opset_imports=[onnx.helper.make_opsetid("", 17)],
+        ir_version=9,
+    )
+    options = SessionOptions(provider, threads=1)
+    return ort.InferenceSession(
+        model.SerializeToString(),
+        _session_options(options),
+        providers=_provider_list(provider, options),
+    )
+
+
+def open_session(path: Path, options: SessionOptions, graph: bytes | None = None) -> OnnxSession:
     """Load a graph.
+
+    Args:
+        path: The file; weights that it keeps beside itself are found from here.
+        options: How it is run.
+        graph: Its bytes where they were changed after reading.
 
     Raises:
         ArtifactError: The file is missing or no graph that the runtime can run, or CUDA was asked
@@ -96,9 +231,13 @@ def open_session(path: Path, options: SessionOptions) -> OnnxSession:
     provider = options.provider or ("cuda" if "cuda" in available_providers() else "cpu")
     if provider not in available_providers():
         raise ArtifactError(f"{path}: provider '{provider}' was asked for, but {cuda_problem()}")
+    settings = _session_options(options)
+    settings.add_session_config_entry(_WEIGHTS_FOLDER, str(path.parent))
     try:
         session = ort.InferenceSession(
-            str(path), _session_options(options), providers=_provider_list(provider, options)
+            str(path) if graph is None else graph,
+            settings,
+            providers=_provider_list(provider, options),
         )
     except Exception as error:  # onnxruntime's exceptions share no base class of their own
         raise ArtifactError(f"{path}: ONNX Runtime cannot load it: {error}") from error
@@ -146,6 +285,11 @@ def runtime_version() -> str:
     """Return the version of ONNX Runtime."""
     version: str = ort.__version__
     return version
+
+
+def _address(buffer: Buffer) -> tuple[str, int, type[np.generic], tuple[int, ...], int]:
+    """Return device, its number, type, shape and pointer, as the runtime takes them."""
+    return buffer.provider, 0, buffer.dtype.type, buffer.shape, buffer.pointer
 
 
 def _session_options(options: SessionOptions) -> ort.SessionOptions:

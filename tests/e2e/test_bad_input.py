@@ -11,11 +11,8 @@ from tests.mesh import Answer, Mesh
 
 
 def error_of(answer: Answer) -> dict[str, str | None]:
-    """The error object, after checking its shape."""
-    assert answer.headers["content-type"] == "application/json"
-    assert set(answer.json) == {"error"}
-    error: dict[str, str | None] = answer.json["error"]
-    assert set(error) == {"message", "type", "param", "code"}
+    """The error object, after checking its types and that nothing of the mesh's inside leaks."""
+    error: dict[str, str | None] = answer.error
     assert isinstance(error["message"], str)
     assert isinstance(error["type"], str)
     assert error["code"] is None or isinstance(error["code"], str)

@@ -15,27 +15,9 @@ import pytest
 
 from gateway.bootstrap import render
 from services.runtime.config import Settings
+from tests.mesh import Answer
 
 LIMIT_S = 10.0
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def error(self) -> Any:
-        """The error, after a check of its shape."""
-        assert self.headers["content-type"] == "application/json"
-        assert self.json.keys() == {"error"}
-        assert self.json["error"].keys() == {"message", "type", "param", "code"}
-        return self.json["error"]
 
 
 @dataclass(frozen=True)
