@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 class StubsHook(BuildHookInterface):  # type: ignore[type-arg]
     """Compiles `protos/` into `build/gen` before the files of the wheel are collected."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Generate the package `switchboard`, wherever pip unpacked the checkout."""
         root = Path(self.root)
         # protoc finds its plugins on PATH; in an isolated build they lie beside the interpreter.

@@ -1,6 +1,6 @@
 """Compiles every proto into Python stubs, type hints and the descriptor set that Envoy reads.
 
-Run by `make protos` and by the build of the wheel; it knows nothing of the packages that use the result.
+Run by the build of the wheel (hatch_build.py); it knows nothing of the users of the result.
 """
 
 import importlib.resources
