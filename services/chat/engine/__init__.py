@@ -1,5 +1,9 @@
-"""The text side of chat, in plain Python; it knows no gRPC, no protobuf, no HTTP and no model.
+"""Chat in plain Python and NumPy: messages in, text out; it knows no gRPC, no protobuf, no HTTP.
 
-Read `templates` (messages to prompts), `text` (token ids to text), `events` (what an answer is made
-of), `reader` (a text that is still arriving), `reasoning` and `tool_calls`, in this order.
+The text side: read `templates` (messages to prompts), `text` (token ids to text), `events` (what an
+answer is made of), `reader` (a text that is still arriving), `reasoning` and `tool_calls`.
+
+The decoder: `request`, `sequence` and `slots` (the facts), `scheduler` (who goes next), `runner`
+(what runs a decoder; `shared_cache` and `growing_cache` do), `sampling`, and `loop`, which brings
+all together. `folder`, `graph` and `decoder` open a model.
 """

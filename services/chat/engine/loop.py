@@ -1,0 +1,223 @@
+"""The engine: takes requests, and in each step schedules, runs, and tells what came of it.
+
+One thread owns it. It knows no clock: callers say what time it is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.chat.engine.outputs import Delta, Finish, Output, Usage
+from services.chat.engine.request import Grammar, Request
+from services.chat.engine.runner import Logits, Row, Runner
+from services.chat.engine.sampling import adjustments
+from services.chat.engine.sampling.sampler import Choice, try_sample
+from services.chat.engine.scheduler import Decode, Part, Prefill, Scheduler
+from services.chat.engine.sequence import Job, Reason
+from services.chat.engine.sequence import Sequence as Answer
+from services.chat.engine.slots import Slots
+from services.chat.engine.text.pieces import Pieces
+from services.chat.engine.text.stream import TextStream
+from services.runtime.errors import ContextLengthError, InvalidRequestError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the model and its settings allow."""
+
+    context_tokens: int
+    """The longest prompt and answer together."""
+    vocabulary: int
+    """How many token ids there are."""
+    eos: frozenset[int]
+    """Tokens that end an answer and are no part of its text."""
+    chunk_tokens: int
+    """Tokens of a prompt that are read in one step."""
+
+
+@dataclass(slots=True)
+class _Writing:
+    """What follows an answer as it grows."""
+
+    text: TextStream
+    grammar: Grammar | None
+
+
+class Engine:
+    """Serves many answers at once."""
+
+    def __init__(self, runner: Runner, pieces: Pieces, limits: Limits) -> None:
+        """Take a decoder, the bytes of its tokens, and its limits."""
+        self._runner = runner
+        self._pieces = pieces
+        self._limits = limits
+        self._slots = Slots(runner.slots)
+        self._scheduler = Scheduler(self._slots, chunk_tokens=limits.chunk_tokens)
+        self._writings: dict[Answer, _Writing] = {}
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self._writings
+
+    @property
+    def waiting(self) -> int:
+        """Answers that wait for a slot."""
+        return len(self._scheduler.waiting)
+
+    @property
+    def running(self) -> int:
+        """Answers that have one."""
+        return len(self._scheduler.running)
+
+    def add(self, request: Request) -> Job:
+        """Take a request; `step` tells what comes of it.
+
+        Raises:
+            ContextLengthError: The prompt leaves no room for an answer.
+            InvalidRequestError: It names a token that the model does not have.
+        """
+        self._check(request)
+        room = self._limits.context_tokens - len(request.prompt)
+        most = len(request.prompt) + min(request.max_tokens or room, room)
+        job = Job(request)
+        writings = {
+            Answer(job, choice, most, list(request.prompt)): _Writing(
+                TextStream(self._pieces, request.stops),
+                request.grammar() if request.grammar else None,
+            )
+            for choice in range(request.choices)
+        }
+        job.sequences.extend(writings)
+        self._writings |= writings
+        self._scheduler.add(job)
+        return job
+
+    def cancel(self, job: Job) -> list[Output]:
+        """End what is left of a job whose caller has gone."""
+        return [
+            self._finish(answer, Reason.CANCELLED)
+            for answer in job.sequences
+            if answer.reason is None
+        ]
+
+    def fail(self) -> list[Output]:
+        """End everything, as a step raised: what the slots hold is not known any more."""
+        outputs: list[Output] = [self._finish(each, Reason.FAILED) for each in [*self._writings]]
+        self._slots.forget()
+        return outputs
+
+    def step(self, now_s: float) -> list[Output]:
+        """Do the next piece of work and tell what came of it.
+
+        Args:
+            now_s: What time it is, on the clock of the deadlines.
+        """
+        outputs: list[Output] = [
+            self._finish(answer, Reason.DEADLINE) for answer in self._scheduler.expired(now_s)
+        ]
+        for place in (*self._scheduler.admit(), self._scheduler.try_move()):
+            if place is not None and place.is_copy:
+                self._runner.copy(place.source, place.slot, place.cached_tokens)
+        step = self._scheduler.next_step()
+        if step is None:
+            return outputs
+        grown = self._run(step)
+        self._scheduler.note(step)
+        for answer, choice in grown:
+            outputs += self._extend(answer, choice)
+        return outputs
+
+    def check_integrity(self) -> None:
+        """Assert that the views agree; for tests."""
+        self._scheduler.check_integrity()
+        assert set(self._writings) == {*self._scheduler.waiting, *self._scheduler.running}
+
+    def _run(self, step: Prefill | Decode) -> list[tuple[Answer, Choice | None]]:
+        """Compute a step; return the answers that grow by it, and what each grows by."""
+        match step:
+            case Prefill(parts):
+                ended = [part for part in parts if part.tokens == part.sequence.missing_tokens]
+                answers = [part.sequence for part in ended]
+                read = {part.sequence: self._prefill(part) for part in parts}
+                logits = [read[answer] for answer in answers]
+            case Decode(answers):
+                rows = [
+                    Row(_slot(answer), answer.tokens[-1], answer.computed_tokens)
+                    for answer in answers
+                ]
+                logits = [self._runner.decode(rows)]
+        if not answers:
+            return []
+        choices = try_sample(np.concatenate(logits), self._rows(answers))
+        return list(zip(answers, choices, strict=True))
+
+    def _prefill(self, part: Part) -> Logits:
+        """Read a part of a prompt; return logits (1, vocabulary)."""
+        answer, start = part.sequence, part.sequence.computed_tokens
+        tokens = answer.tokens[start : start + part.tokens]
+        return self._runner.prefill(_slot(answer), tokens, start)
+
+    def _rows(self, answers: Sequence[Answer]) -> list[adjustments.Row]:
+        return [
+            adjustments.Row(
+                sampling=answer.job.request.sampling,
+                prompt=answer.job.request.prompt,
+                answer=answer.answer,
+                seed=answer.job.request.seed,
+                choice=answer.choice,
+                mask=grammar.mask() if (grammar := self._writings[answer].grammar) else None,
+            )
+            for answer in answers
+        ]
+
+    def _extend(self, answer: Answer, choice: Choice | None) -> Iterator[Output]:
+        """Add a token to an answer, and end it where that is its end."""
+        if choice is None:
+            yield self._finish(answer, Reason.FAILED)
+            return
+        request, writing = answer.job.request, self._writings[answer]
+        answer.tokens.append(choice.token)
+        if choice.token in self._limits.eos or choice.token in request.stop_tokens:
+            yield self._finish(answer, Reason.STOP)
+            return
+        text = writing.text.push(choice.token)
+        yield Delta(answer.job, answer.choice, choice.token, text, choice.logprobs)
+        if writing.text.stop is not None:
+            yield self._finish(answer, Reason.STOP)
+        elif not answer.has_room:
+            yield self._finish(answer, Reason.LENGTH)
+        elif writing.grammar is not None:
+            writing.grammar.accept(choice.token)
+
+    def _finish(self, answer: Answer, reason: Reason) -> Finish:
+        self._scheduler.finish(answer, reason)
+        text = self._writings.pop(answer).text.finish()
+        usage = Usage(answer.prompt_tokens, answer.cached_tokens, answer.answer_tokens)
+        return Finish(answer.job, answer.choice, reason, text, usage)
+
+    def _check(self, request: Request) -> None:
+        limit = self._limits.context_tokens
+        if len(request.prompt) >= limit:
+            raise ContextLengthError(
+                f"The messages have {len(request.prompt)} tokens; prompt and answer together have"
+                f" room for {limit}. Shorten the messages.",
+                param="messages",
+            )
+        for param, tokens in (
+            ("messages", request.prompt),
+            ("logit_bias", request.sampling.logit_bias),
+        ):
+            if max(tokens, default=0) >= self._limits.vocabulary:
+                raise InvalidRequestError(
+                    f"Invalid value for '{param}': the model's token ids end at"
+                    f" {self._limits.vocabulary - 1}.",
+                    param=param,
+                    code="invalid_value",
+                )
+
+
+def _slot(answer: Answer) -> int:
+    assert answer.slot is not None, "what runs has a slot"
+    return answer.slot
