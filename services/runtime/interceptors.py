@@ -39,6 +39,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, max_calls: int) -> None:
         self.draining = False
         self._max_calls = max_calls
+        self._handlers: dict[str, Handler] = {}
+        """Of the methods that were called, wrapped once."""
         self._running = 0
         self._last_arrival_s = 0.0
         self._idle = asyncio.Event()
@@ -66,28 +68,26 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
         """Return the handler of the method with everything around it."""
-        handler = await continuation(handler_call_details)
         method = handler_call_details.method
+        if method in self._handlers:
+            return self._handlers[method]
+        handler = await continuation(handler_call_details)
+        # A rejected message size or an unknown method never comes here: gRPC answers those itself.
         if handler is None or method.startswith(NOT_CALLS):
             return handler
-        # A rejected message size or an unknown method never comes here: gRPC answers those itself.
-        if handler.response_streaming:
-            behavior = handler.stream_stream if handler.request_streaming else handler.unary_stream
-            wrap = self._stream(method, behavior)
-            make = (
-                grpc.stream_stream_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_stream_rpc_method_handler
-            )
-        else:
-            behavior = handler.stream_unary if handler.request_streaming else handler.unary_unary
-            wrap = self._unary(method, behavior)
-            make = (
-                grpc.stream_unary_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_unary_rpc_method_handler
-            )
-        return make(wrap, handler.request_deserializer, handler.response_serializer)
+        self._handlers[method] = wrapped = self._wrapped(method, handler)
+        return wrapped
+
+    def _wrapped(self, method: str, handler: Any) -> Handler:
+        asked = "stream" if handler.request_streaming else "unary"
+        answered = "stream" if handler.response_streaming else "unary"
+        behavior = getattr(handler, f"{asked}_{answered}")
+        wrap = self._stream if handler.response_streaming else self._unary
+        make = getattr(grpc, f"{asked}_{answered}_rpc_method_handler")
+        made: Handler = make(
+            wrap(method, behavior), handler.request_deserializer, handler.response_serializer
+        )
+        return made
 
     def _unary(self, method: str, behavior: Any) -> Any:
         async def answer(request: Any, context: Context) -> Any:
