@@ -1,6 +1,5 @@
 """Answers which models and endpoints there are: from the settings, with what the services say."""
 
-import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ from switchboard.frontdesk.v1 import frontdesk_pb2, frontdesk_pb2_grpc
 from gateway.endpoints import FRONT_DESK, Endpoint
 from gateway.frontdesk.statuses import ServiceStatus, Statuses
 from services.runtime.config import ModelSettings, Settings
-from services.runtime.errors import MAX_SHOWN_CHARACTERS, ModelNotFoundError, shown
+from services.runtime.errors import ModelNotFoundError, hint_at, shown
 
 NO_ANSWER = "The {} service does not answer; it may be starting or restarting."
 NOT_SERVED = "The {} service runs with other settings: it does not have this model."
@@ -117,8 +116,7 @@ class Directory(frontdesk_pb2_grpc.DirectoryServiceServicer):
         )
 
     def _unknown(self, name: str) -> str:
-        near = difflib.get_close_matches(name[:MAX_SHOWN_CHARACTERS], self._by_name, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+        hint = hint_at(name, self._by_name)
         return (
             f"The model {shown(name)} does not exist.{hint} GET /v1/models lists those there are."
         )

@@ -15,7 +15,9 @@ The message of a ServiceError is shown to the caller as it is written. This modu
 of the project, so that engines may raise these errors without knowing the wire.
 """
 
+import difflib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import quote
@@ -154,6 +156,12 @@ def _cut(message: str) -> str:
     while len(quote(message, errors="replace")) + len(json.dumps(message)) > MAX_MESSAGE_BYTES:
         message = message[: len(message) * 9 // 10]
     return message
+
+
+def hint_at(name: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean '…'?` with the known name nearest to `name`, or nothing."""
+    near = difflib.get_close_matches(name[:MAX_SHOWN_CHARACTERS], known, n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def shown(value: object) -> str:

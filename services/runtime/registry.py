@@ -5,7 +5,6 @@ from being served.
 """
 
 import asyncio
-import difflib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from services.runtime.errors import (
     ModelFailedError,
     ModelLoadingError,
     ModelNotFoundError,
+    hint_at,
     shown,
 )
 
@@ -156,6 +156,5 @@ class Registry(Generic[ModelSettingsT, ServedT]):
         for family, section in self._mesh.services.items():
             if any(name in model.names for model in section.models):
                 return f"The model {shown(name)} is served by {ENDPOINTS[family]}, not by {here}."
-        near = difflib.get_close_matches(name[:200], self._by_name, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
+        hint = hint_at(name, self._by_name)
         return f"The model {shown(name)} does not exist.{hint} GET /v1/models lists all models."
