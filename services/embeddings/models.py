@@ -29,10 +29,10 @@ a thread."""
 PART_LENGTH = 65536
 """Characters, or ids, that the thread reads before it turns to the next caller (about 50 ms)."""
 
-log = structlog.get_logger()
-
 _CPU_BATCH_TOKENS = 256
 _CUDA_BATCH_TOKENS = 16384
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

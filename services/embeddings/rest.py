@@ -69,15 +69,16 @@ def _request(body: EmbeddingsBody) -> Request:
     raw = bytes(body.input)
     first = raw[:1]
     second = raw[1:].lstrip()[:1] if first == b"[" else b""
+    is_text, is_ids = first == b'"', bool(second) and second in b"-0123456789"
     texts: list[str] = []
     token_ids: list[list[int]] = []
-    if first == b'"':
+    if is_text:
         texts = [rest.decode_value(raw, str, "input")]
     elif second == b'"':
         texts = rest.decode_value(raw, list[str], "input")
     elif second == b"[":
         token_ids = rest.decode_value(raw, list[list[int]], "input")
-    elif second and second in b"-0123456789":
+    elif is_ids:
         token_ids = [rest.decode_value(raw, list[int], "input")]
     elif second != b"]":
         raise InvalidRequestError(
@@ -92,7 +93,7 @@ def _request(body: EmbeddingsBody) -> Request:
         token_ids=token_ids,
         dimensions=body.dimensions,
         prompt_name=body.prompt_name,
-        is_single=first == b'"' or bool(second and second in b"-0123456789"),
+        is_single=is_text or is_ids,
     )
 
 

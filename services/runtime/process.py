@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -24,7 +24,9 @@ CANNOT_START = 1
 
 
 def main(
-    name: str, section: type[SectionT], run: Callable[[Settings, SectionT], Awaitable[None]]
+    name: str,
+    section: type[SectionT],
+    run: Callable[[Settings, SectionT], Coroutine[Any, Any, None]],
 ) -> int:
     """Run a service until it is told to stop, and return the exit status.
 
@@ -41,7 +43,7 @@ def main(
     telemetry.configure_logs(mesh.log, name)
     try:
         telemetry.serve_metrics(settings.host, settings.metrics_port)
-        asyncio.Runner().run(_awaited(run(mesh, settings)))
+        asyncio.Runner().run(run(mesh, settings))
     except config.ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - as above
         return SETTINGS_ARE_WRONG
@@ -83,7 +85,3 @@ async def serve_models(
         await serve(server, settings, is_alive=models.is_alive)
     finally:
         loading.cancel()
-
-
-async def _awaited(running: Awaitable[Any]) -> None:
-    await running
