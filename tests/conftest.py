@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import structlog
 
+from tests.mesh import free_ports
+
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,10 +44,7 @@ def rng() -> np.random.Generator:
 @pytest.fixture
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    return free_ports(1)[0]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,19 +65,30 @@ class Mesh:
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """Send one plain HTTP request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(method, path, body, headers or {})
-            response = connection.getresponse()
-            names = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, names, response.read())
-        finally:
-            connection.close()
+        return send(self.port, method, path, body, headers or {})
 
     def post(self, path: str, value: object, headers: dict[str, str] | None = None) -> Answer:
         """Send a JSON body; bytes are sent as they are."""
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
         return self.ask("POST", path, body, {"content-type": "application/json", **(headers or {})})
+
+
+def send(
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: dict[str, str],
+    limit_s: float = 60.0,
+) -> Answer:
+    """Send one plain HTTP request to this machine, on a connection of its own."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=limit_s)) as connection:
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        names = [name.lower() for name in response.headers]
+        assert len(names) == len(set(names)), f"a header twice: {names}"
+        answered = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, answered, response.read())
 
 
 @contextmanager

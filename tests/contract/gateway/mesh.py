@@ -1,11 +1,10 @@
 """A real Envoy, and a client that notices what a good one would hide."""
 
-import http.client
 import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 
 from gateway.bootstrap import render
 from services.runtime.config import Settings
-from tests.mesh import Answer
+from tests.mesh import Answer, send
 
 LIMIT_S = 10.0
 
@@ -35,7 +34,8 @@ class Gateway:
         body: bytes | dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        return _send(self.port, method, path, body, headers or {})
+        data = json.dumps(body).encode() if isinstance(body, dict) else body
+        return send(self.port, method, path, data, headers or {}, LIMIT_S)
 
     def post(self, **order: Any) -> Answer:
         """Tell the fake service what to do."""
@@ -55,17 +55,6 @@ class Gateway:
         pytest.fail(f"no line about {request_id}")
 
 
-def _send(port: int, method: str, path: str, body: Any, headers: dict[str, str]) -> Answer:
-    data = json.dumps(body).encode() if isinstance(body, dict) else body
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)) as connection:
-        connection.request(method, path, data, headers)
-        response = connection.getresponse()
-        names = [name.lower() for name in response.headers]
-        assert len(names) == len(set(names)), f"a header twice: {names}"
-        answered = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, answered, response.read())
-
-
 @contextmanager
 def run_envoy(envoy: Path, settings: Settings, folder: Path) -> Iterator[Gateway]:
     """Run Envoy with these settings until the end of the block."""
@@ -82,10 +71,10 @@ def run_envoy(envoy: Path, settings: Settings, folder: Path) -> Iterator[Gateway
 
 
 def _listening_port(admin_port: int) -> int:
-    listeners = _send(admin_port, "GET", "/listeners?format=json", None, {}).json
+    listeners = send(admin_port, "GET", "/listeners?format=json", None, {}, LIMIT_S).json
     address = listeners["listener_statuses"][0]["local_address"]["socket_address"]
     port: int = address["port_value"]
-    _send(port, "GET", "/healthz", None, {})
+    send(port, "GET", "/healthz", None, {}, LIMIT_S)
     return port
 
 

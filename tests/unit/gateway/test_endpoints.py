@@ -4,6 +4,7 @@ import pytest
 
 from gateway.endpoints import Endpoint, endpoints, families, grpc_methods, path_pattern
 from services.runtime.config import ConfigError, Settings
+from services.runtime.registry import ENDPOINTS
 
 EMBEDDINGS = Settings(embeddings={})
 
@@ -67,3 +68,13 @@ def test_the_methods_of_a_family_include_the_typed_door() -> None:
         "switchboard.embeddings.v1.EmbeddingsService": ("CreateEmbeddings",),
         "switchboard.embeddings.v1.EmbeddingsRest": ("CreateEmbeddings",),
     }
+
+
+def test_messages_of_the_services_name_the_endpoints_that_the_protos_declare() -> None:
+    declared = {
+        endpoint.family: f"{endpoint.method} {endpoint.path}"
+        for endpoint in endpoints(EMBEDDINGS)
+        if endpoint.method == "POST"
+    }
+
+    assert declared == {family: ENDPOINTS[family] for family in EMBEDDINGS.services}
