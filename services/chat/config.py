@@ -20,6 +20,10 @@ class ChatModelSettings(ModelSettings):
     """Sequences that are computed at the same time; each holds a cache of `context_tokens`."""
     provider: Literal["cuda", "cpu"] | None = None
     """What to run on; unset: CUDA where there is a device."""
+    tool_format: str | None = None
+    """How the model calls tools, such as `hermes` or `llama3`; unset: as its template writes it."""
+    reasoning: bool = True
+    """Whether thoughts are told apart from the answer, where the model's template has tags."""
 
 
 class ChatSettings(ServiceSettings):

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from services.runtime.errors import ServiceError
+
 MAX_REQUEST_ID_CHARACTERS = 128
 
 
@@ -27,6 +29,8 @@ class Call:
     """HTTP headers that a door sets before its first message."""
     usage: Mapping[str, object] | None = None
     """What the call cost; a door sets it, the trailer `x-switchboard-usage` carries it."""
+    error: ServiceError | None = None
+    """What a stream told that had begun already: the call ends well for gRPC, not for the log."""
 
     @property
     def elapsed_s(self) -> float:

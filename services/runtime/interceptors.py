@@ -140,6 +140,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 self._admit()
                 yield call
                 context.set_trailing_metadata(_trailing(call))
+                if call.error is not None:
+                    code = call.error.telling.grpc_status
             except ServiceError as error:
                 code = error.telling.grpc_status
                 await _abort(context, call, error)

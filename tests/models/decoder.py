@@ -27,6 +27,8 @@ class Shape:
     context: int = 64
     theta: float = 10_000.0
     epsilon: float = 1e-5
+    window: int | None = None
+    """How many tokens each one sees, itself among them; None: all before it."""
 
 
 TINY = Shape()
@@ -124,6 +126,8 @@ def oracle_logits(shape: Shape, weights: Weights, tokens: Sequence[int]) -> NDAr
         for head in range(shape.heads):
             scores = query[:, head] @ key[:, head // group].T / np.sqrt(shape.head)
             scores[np.triu_indices(len(tokens), 1)] = -np.inf
+            if shape.window is not None:
+                scores[np.tril_indices(len(tokens), -shape.window)] = -np.inf
             shares = np.exp(scores - scores.max(-1, keepdims=True))
             mixed[:, head] = shares / shares.sum(-1, keepdims=True) @ value[:, head // group]
         states = states + mixed.reshape(len(tokens), -1) @ w[f"{n}.output"].T

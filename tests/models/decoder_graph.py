@@ -1,14 +1,19 @@
 """Tiny decoders as ONNX, of the forms that chat models are exported in; no project code."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.models.decoder import Shape, Weights, rotations
+
+LONG_THETA = 300.0
+"""Turns long texts, where a form has two kinds."""
 
 _OPSET = 17
 _IR = 9
@@ -20,13 +25,21 @@ class Form:
 
     attention: Literal["grouped", "growing"] = "grouped"
     """`grouped`: GroupQueryAttention on a shared buffer; `growing`: the past is concatenated."""
+    sees_past: bool = True
+    """Whether the mask of a growing past is right for several tokens behind one; else the run
+    fails, as with graphs of MultiHeadAttention by the model builder."""
     positions: Literal["lengths", "input"] = "lengths"
     """Where places come from: the lengths in GroupQueryAttention, or an input `position_ids`."""
     cache: Literal["float32", "float16"] = "float32"
     is_head_pruned: bool = False
     """Whether the export computes the logits of the last token only."""
-    head: Literal["plain", "scaled"] = "plain"
-    """`scaled`: the logits are divided, squashed and cast behind the head, as some models do."""
+    keeps_logits: bool = False
+    """Whether an input `num_logits_to_keep` says how many of the last logits are computed."""
+    head: Literal["plain", "scaled", "quantized"] = "plain"
+    """`scaled`: the logits are divided, squashed and cast behind the head, as some models do;
+    `quantized`: states become whole numbers in the run."""
+    short: int | None = None
+    """The longest text that is turned as the shape says; longer ones are turned by `LONG_THETA`."""
     layout: Literal["genai", "transformers"] = "transformers"
     eos: int | Sequence[int] = (1,)
     are_weights_outside: bool = False
@@ -107,23 +120,58 @@ class _Network:
         states = self.norm(states, "norm")
         if self.form.is_head_pruned:
             states = graph.node("Gather", [states, graph.integers(-1)], "last_states", axis=1)
+        if self.form.keeps_logits:
+            graph.node("Neg", ["num_logits_to_keep"], "first_scalar")
+            graph.node("Unsqueeze", ["first_scalar", graph.integers(0)], "first_kept")
+            end = graph.integers(2**62)
+            states = graph.node("Slice", [states, "first_kept", end, graph.integers(1)], "kept")
         return self.write_head(states)
 
     def write_head(self, states: str) -> str:
         if self.form.head == "plain":
             return self.linear(states, "lm_head", "logits")
         graph = self.graph
+        if self.form.head == "quantized":
+            return self.write_quantized_head(states)
         self.linear(states, "lm_head", "raw_logits")
         graph.node("Div", ["raw_logits", graph.constant("cap", np.float32(30))], "divided")
         graph.node("Tanh", ["divided"], "squashed")
         graph.node("Mul", ["cap", "squashed"], "capped")
         return graph.node("Cast", ["capped"], "logits", to=TensorProto.FLOAT)
 
+    def write_quantized_head(self, states: str) -> str:
+        graph, matrix = self.graph, self.weights["lm_head"].T
+        scale = np.abs(matrix).max() / 127
+        graph.node("DynamicQuantizeLinear", [states], ["whole", "whole/scale", "whole/zero"])
+        graph.constant("lm_head/whole", np.round(matrix / scale).astype(np.int8))
+        graph.constant("lm_head/scale", np.float32(scale))
+        graph.node("MatMulInteger", ["whole", "lm_head/whole", "whole/zero"], "whole_logits")
+        graph.node("Cast", ["whole_logits"], "raw_logits", to=TensorProto.FLOAT)
+        graph.node("Mul", ["whole/scale", "lm_head/scale"], "logits/scale")
+        return graph.node("Mul", ["raw_logits", "logits/scale"], "logits")
+
+    def write_rotations(self) -> None:
+        """Leave cosines and sines in `cos` and `sin`; `total_64` is there by now."""
+        graph, form = self.graph, self.form
+        kind = np.dtype(form.cache if form.attention == "grouped" else "float32")
+        short = [table.astype(kind) for table in rotations(self.shape)]
+        if form.short is None:
+            for name, table in zip(("cos", "sin"), short, strict=True):
+                graph.constant(name, table)
+            return
+        long = rotations(dataclasses.replace(self.shape, theta=LONG_THETA))
+        limit = graph.constant("limit", np.int64(form.short))
+        graph.node("Greater", ["total_64", limit], "is_long")
+        graph.node(
+            "If",
+            ["is_long"],
+            ["cos", "sin"],
+            then_branch=_tables("long", [table.astype(kind) for table in long]),
+            else_branch=_tables("short", short),
+        )
+
     def write_tables(self) -> None:
         graph = self.graph
-        kind = np.dtype(self.form.cache if self.form.attention == "grouped" else "float32")
-        for name, table in zip(("cos", "sin"), rotations(self.shape), strict=True):
-            graph.constant(name, table.astype(kind))
         if self.form.attention == "grouped":
             graph.node("ReduceSum", ["attention_mask", graph.integers(1)], "lengths", keepdims=0)
             graph.node("Sub", ["lengths", graph.constant("one", np.int64(1))], "lasts_64")
@@ -132,7 +180,9 @@ class _Network:
             axis = graph.constant("one", np.int64(1))
             graph.node("Gather", ["mask_shape", axis], "total_64")
             graph.node("Cast", ["total_64"], "total", to=TensorProto.INT32)
+            self.write_rotations()
             return
+        self.write_rotations()
         graph.node("Shape", ["attention_mask"], "mask_shape")
         graph.node("Gather", ["mask_shape", graph.constant("one", np.int64(1))], "total")
         zero = graph.constant("zero", np.int64(0))
@@ -146,7 +196,13 @@ class _Network:
             graph.node("Range", ["old", "total", "one"], "place_row")
             graph.node("Unsqueeze", ["place_row", graph.integers(0)], "places")
         graph.node("Unsqueeze", ["places", graph.integers(2)], "place_column")
-        graph.node("LessOrEqual", ["key_places", "place_column"], "is_seen_3")
+        if self.form.sees_past:
+            graph.node("LessOrEqual", ["key_places", "place_column"], "is_seen_3")
+        else:
+            graph.node("LessOrEqual", ["places", "place_column"], "is_seen_new")
+            graph.node("Unsqueeze", ["total", graph.integers(0)], "total_1")
+            graph.node("Concat", [*["i_1"] * 2, "total_1"], "seen_shape", axis=0)
+            graph.node("Expand", ["is_seen_new", "seen_shape"], "is_seen_3")
         graph.node("Unsqueeze", ["is_seen_3", graph.integers(1)], "is_seen")
         for name in ("cos", "sin"):
             graph.node("Gather", [name, "places"], f"{name}_3")
@@ -168,6 +224,11 @@ class _Network:
             query, key = f"{query}/turned", f"{key}/turned"
         past = [f"past_key_values.{n}.key", f"past_key_values.{n}.value"]
         tables = ["cos", "sin"] if is_inside else []
+        window = (
+            {}
+            if shape.window is None
+            else {"local_window_size": shape.window, "sliding_window_cache": 1}
+        )
         mixed = self.graph.fused(
             "GroupQueryAttention",
             [query, key, value, *past, "lasts", "total", *tables],
@@ -175,6 +236,7 @@ class _Network:
             num_heads=shape.heads,
             kv_num_heads=shape.kv_heads,
             do_rotary=int(is_inside),
+            **window,
         )
         return self.cast(mixed, TensorProto.FLOAT)
 
@@ -234,6 +296,17 @@ class _Network:
 _PARTS = ("query", "key", "value")
 
 
+def _tables(name: str, tables: Sequence[NDArray[Any]]) -> onnx.GraphProto:
+    """Return a branch that gives cosines and sines."""
+    nodes, outputs = [], []
+    for side, table in zip(("cos", "sin"), tables, strict=True):
+        output = f"{side}_{name}"
+        tensor = numpy_helper.from_array(table)
+        nodes.append(helper.make_node("Constant", [], [output], value=tensor))
+        outputs.append(helper.make_tensor_value_info(output, tensor.data_type, table.shape))
+    return helper.make_graph(nodes, name, [], outputs)
+
+
 def decoder_graph(shape: Shape, form: Form, weights: Weights) -> onnx.ModelProto:
     """Return the network in a form; inputs and outputs have the names that exporters use."""
     network = _Network(shape, form, weights)
@@ -242,11 +315,13 @@ def decoder_graph(shape: Shape, form: Form, weights: Weights) -> onnx.ModelProto
     integers = {"input_ids": tokens, "attention_mask": ("batch", "total")}
     if form.positions == "input":
         integers["position_ids"] = tokens
+    if form.keeps_logits:
+        integers["num_logits_to_keep"] = ()
     inputs = [
         helper.make_tensor_value_info(name, TensorProto.INT64, dimensions)
         for name, dimensions in integers.items()
     ]
-    count = 1 if form.is_head_pruned else "tokens"
+    count = 1 if form.is_head_pruned else "kept" if form.keeps_logits else "tokens"
     outputs = [
         helper.make_tensor_value_info(logits, TensorProto.FLOAT, ("batch", count, shape.vocabulary))
     ]

@@ -6,8 +6,9 @@ import structlog
 
 from services.chat.config import ChatModelSettings
 from services.chat.engine.folder import Spec, read_spec
-from services.chat.engine.graph import read_graph
+from services.chat.engine.graph import load_graph, prepare_graph
 from services.chat.engine.growing_cache import GrowingCacheRunner
+from services.chat.engine.long_rope import short_tokens
 from services.chat.engine.runner import Runner
 from services.chat.engine.shared_cache import SharedCacheRunner
 from services.runtime.artifacts import ArtifactError
@@ -35,8 +36,9 @@ def open_decoder(settings: ChatModelSettings, options: SessionOptions) -> Decode
         ArtifactError: The folder cannot be served; the message names the file and what is wrong.
     """
     spec = read_spec(settings.folder, settings.file)
-    capacity = _capacity(settings, spec)
-    graph = read_graph(spec.path, spec.names.logits)
+    model = load_graph(spec.path)
+    capacity = _capacity(settings, spec, short_tokens(model))
+    graph = prepare_graph(model, spec.names.logits, capacity=capacity)
     session = open_session(spec.path, options, graph.content)
     try:
         if graph.has_shared_cache:
@@ -55,12 +57,18 @@ def open_decoder(settings: ChatModelSettings, options: SessionOptions) -> Decode
         raise ArtifactError(f"{spec.path}: a run with one token fails: {error}") from error
 
 
-def _capacity(settings: ChatModelSettings, spec: Spec) -> int:
-    """Return how many tokens a sequence may have."""
-    told = settings.context_tokens
-    if told is not None and told > spec.context_tokens:
+def _capacity(settings: ChatModelSettings, spec: Spec, short: int | None) -> int:
+    """Return how many tokens a sequence may have.
+
+    Args:
+        settings: May ask for any number that the model allows.
+        spec: The model.
+        short: Up to where it turns keys as it does in short texts; more has to be asked for, as
+            all texts are turned as long ones then.
+    """
+    told, most = settings.context_tokens, spec.context_tokens
+    if told is not None and told > most:
         raise ArtifactError(
-            f"{settings.folder}: the model's context is {spec.context_tokens} tokens, but"
-            f" context_tokens is {told}"
+            f"{settings.folder}: the model's context is {most} tokens, but context_tokens is {told}"
         )
-    return told or min(spec.context_tokens, MOST_CONTEXT_TOKENS)
+    return told or min(most, short or most, MOST_CONTEXT_TOKENS)

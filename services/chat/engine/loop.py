@@ -3,12 +3,14 @@
 One thread owns it. It knows no clock: callers say what time it is.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from services.chat.engine.outputs import Delta, Finish, Output, Usage
+from services.chat.engine.outputs import Delta, Finish, Output, PromptLogprobs, Usage
+from services.chat.engine.prompt_scores import PromptScores
 from services.chat.engine.request import Grammar, Request
 from services.chat.engine.runner import Logits, Row, Runner
 from services.chat.engine.sampling import adjustments
@@ -20,6 +22,9 @@ from services.chat.engine.slots import Slots
 from services.chat.engine.text.pieces import Pieces
 from services.chat.engine.text.stream import TextStream
 from services.runtime.errors import ContextLengthError, InvalidRequestError
+
+_MOST_SCORED_TOKENS = 128
+"""Tokens of a prompt that are scored in one run: each has the logits of the whole vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class _Writing:
 
     text: TextStream
     grammar: Grammar | None
+    scores: PromptScores | None
+    """Of the prompt, until they are told; None where nobody asked."""
 
 
 class Engine:
@@ -55,6 +62,7 @@ class Engine:
         self._slots = Slots(runner.slots)
         self._scheduler = Scheduler(self._slots, chunk_tokens=limits.chunk_tokens)
         self._writings: dict[Answer, _Writing] = {}
+        self._untold: list[Output] = []
 
     @property
     def is_idle(self) -> bool:
@@ -80,13 +88,11 @@ class Engine:
         """
         self._check(request)
         room = self._limits.context_tokens - len(request.prompt)
-        most = len(request.prompt) + min(request.max_tokens or room, room)
+        wished = room if request.max_tokens is None else request.max_tokens
+        most = len(request.prompt) + min(wished, room)
         job = Job(request)
         writings = {
-            Answer(job, choice, most, list(request.prompt)): _Writing(
-                TextStream(self._pieces, request.stops),
-                request.grammar() if request.grammar else None,
-            )
+            Answer(job, choice, most, list(request.prompt)): self._begin(request, choice)
             for choice in range(request.choices)
         }
         job.sequences.extend(writings)
@@ -103,10 +109,15 @@ class Engine:
         ]
 
     def fail(self) -> list[Output]:
-        """End everything, as a step raised: what the slots hold is not known any more."""
-        outputs: list[Output] = [self._finish(each, Reason.FAILED) for each in [*self._writings]]
+        """End everything, as a step raised: what the slots hold is not known any more.
+
+        Returns:
+            What that step had to tell before it raised, and the end of everything else.
+        """
+        for answer in [*self._writings]:
+            self._untold.append(self._finish(answer, Reason.FAILED))
         self._slots.forget()
-        return outputs
+        return self._tell()
 
     def step(self, now_s: float) -> list[Output]:
         """Do the next piece of work and tell what came of it.
@@ -114,50 +125,85 @@ class Engine:
         Args:
             now_s: What time it is, on the clock of the deadlines.
         """
-        outputs: list[Output] = [
-            self._finish(answer, Reason.DEADLINE) for answer in self._scheduler.expired(now_s)
-        ]
+        for answer in self._scheduler.expired(now_s):
+            self._untold.append(self._finish(answer, Reason.DEADLINE))
         for place in (*self._scheduler.admit(), self._scheduler.try_move()):
             if place is not None and place.is_copy:
                 self._runner.copy(place.source, place.slot, place.cached_tokens)
         step = self._scheduler.next_step()
-        if step is None:
-            return outputs
-        grown = self._run(step)
-        self._scheduler.note(step)
-        for answer, choice in grown:
-            outputs += self._extend(answer, choice)
-        return outputs
+        if step is not None:
+            answers, logits = self._run(step)
+            self._scheduler.note(step)
+            self._go_on(answers, logits)
+        return self._tell()
 
     def check_integrity(self) -> None:
         """Assert that the views agree; for tests."""
         self._scheduler.check_integrity()
         assert set(self._writings) == {*self._scheduler.waiting, *self._scheduler.running}
 
-    def _run(self, step: Prefill | Decode) -> list[tuple[Answer, Choice | None]]:
-        """Compute a step; return the answers that grow by it, and what each grows by."""
+    def _tell(self) -> list[Output]:
+        outputs, self._untold = self._untold, []
+        return outputs
+
+    def _begin(self, request: Request, choice: int) -> _Writing:
+        """Return what follows one choice of a request."""
+        top = request.prompt_logprobs
+        return _Writing(
+            TextStream(self._pieces, request.stops),
+            request.grammar() if request.grammar else None,
+            PromptScores(request.prompt, top) if choice == 0 and top is not None else None,
+        )
+
+    def _run(self, step: Prefill | Decode) -> tuple[list[Answer], Logits]:
+        """Compute a step; return the answers that can go on, and logits, (answers, vocabulary)."""
         match step:
             case Prefill(parts):
-                ended = [part for part in parts if part.tokens == part.sequence.missing_tokens]
-                answers = [part.sequence for part in ended]
-                read = {part.sequence: self._prefill(part) for part in parts}
-                logits = [read[answer] for answer in answers]
+                whole = [part.tokens == part.sequence.missing_tokens for part in parts]
+                logits = np.concatenate([self._prefill(part) for part in parts])
+                return [part.sequence for part in itertools.compress(parts, whole)], logits[whole]
             case Decode(answers):
                 rows = [
                     Row(_slot(answer), answer.tokens[-1], answer.computed_tokens)
                     for answer in answers
                 ]
-                logits = [self._runner.decode(rows)]
-        if not answers:
-            return []
-        choices = try_sample(np.concatenate(logits), self._rows(answers))
-        return list(zip(answers, choices, strict=True))
+                return answers, self._runner.decode(rows)
 
     def _prefill(self, part: Part) -> Logits:
-        """Read a part of a prompt; return logits (1, vocabulary)."""
+        """Read a part of a prompt; return the last logits, (1, vocabulary)."""
         answer, start = part.sequence, part.sequence.computed_tokens
         tokens = answer.tokens[start : start + part.tokens]
-        return self._runner.prefill(_slot(answer), tokens, start)
+        scores = self._writings[answer].scores
+        if scores is None:
+            return self._runner.prefill(_slot(answer), tokens, start)
+        for place in range(0, len(tokens), _MOST_SCORED_TOKENS):
+            some = tokens[place : place + _MOST_SCORED_TOKENS]
+            logits = self._runner.score(_slot(answer), some, start + place)
+            scores.extend(logits)
+        return logits[-1:]
+
+    def _go_on(self, answers: list[Answer], logits: Logits) -> None:
+        """Choose the next token of each answer that can have one; end the others."""
+        places = [place for place, answer in enumerate(answers) if self._can_go_on(answer)]
+        if len(places) < len(answers):
+            answers, logits = [answers[place] for place in places], logits[places]
+        if answers:
+            choices = try_sample(logits, self._rows(answers))
+            for answer, choice in zip(answers, choices, strict=True):
+                self._untold += self._extend(answer, choice)
+
+    def _can_go_on(self, answer: Answer) -> bool:
+        """Tell what is known of a prompt that was read, and whether anything may follow it."""
+        writing = self._writings[answer]
+        scores, writing.scores = writing.scores, None
+        if scores is not None and not scores.are_finite:
+            self._untold.append(self._finish(answer, Reason.FAILED))
+        else:
+            if scores is not None:
+                self._untold.append(PromptLogprobs(answer.job, scores.logprobs))
+            if not answer.has_room:
+                self._untold.append(self._finish(answer, Reason.LENGTH))
+        return answer.reason is None
 
     def _rows(self, answers: Sequence[Answer]) -> list[adjustments.Row]:
         return [
@@ -199,7 +245,7 @@ class Engine:
 
     def _check(self, request: Request) -> None:
         limit = self._limits.context_tokens
-        if len(request.prompt) >= limit:
+        if len(request.prompt) + (request.max_tokens != 0) > limit:
             raise ContextLengthError(
                 f"The messages have {len(request.prompt)} tokens; prompt and answer together have"
                 f" room for {limit}. Shorten the messages.",
@@ -209,9 +255,9 @@ class Engine:
             ("messages", request.prompt),
             ("logit_bias", request.sampling.logit_bias),
         ):
-            if max(tokens, default=0) >= self._limits.vocabulary:
+            if tokens and (min(tokens) < 0 or max(tokens) >= self._limits.vocabulary):
                 raise InvalidRequestError(
-                    f"Invalid value for '{param}': the model's token ids end at"
+                    f"Invalid value for '{param}': the model's token ids are 0 to"
                     f" {self._limits.vocabulary - 1}.",
                     param=param,
                     code="invalid_value",

@@ -18,6 +18,15 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptLogprobs:
+    """The prompt of a job was read; comes before everything else of it, where it was asked for."""
+
+    job: Job
+    logprobs: tuple[Logprobs | None, ...]
+    """One for each token of the prompt; None for the first one, before which nothing comes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """One more token of an answer; a token that ends it comes as `Finish`."""
 
@@ -43,4 +52,4 @@ class Finish:
     usage: Usage
 
 
-Output = Delta | Finish
+Output = PromptLogprobs | Delta | Finish

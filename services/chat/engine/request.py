@@ -21,7 +21,10 @@ class Grammar(Protocol):
     """What an answer may consist of; one is made for each choice, and follows it."""
 
     def mask(self) -> NDArray[np.uint32]:
-        """Return which tokens may come next: bit `t % 32` of word `t // 32`; never none."""
+        """Return which tokens may come next: bit `t % 32` of word `t // 32`.
+
+        A mask that allows none fails the answer, and no other one.
+        """
 
     def accept(self, token: int) -> None:
         """Go on by a token that was allowed."""
@@ -89,7 +92,10 @@ class Request:
     """Token ids, at least one."""
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int | None = None
-    """The longest answer, at least 1; None goes on to the end of the context."""
+    """The longest answer; 0 only reads the prompt, None goes on to the end of the context."""
+    prompt_logprobs: int | None = None
+    """Tells the log probability of each token of the prompt, and of so many likeliest ones in its
+    place, 0 to 20; None tells nothing."""
     stops: tuple[str, ...] = ()
     """Texts that end an answer and are no part of it, none empty."""
     stop_tokens: frozenset[int] = frozenset()
@@ -113,8 +119,9 @@ class Request:
         """
         if not self.prompt:
             raise _invalid("messages", "the prompt has no tokens.")
-        if self.max_tokens is not None and self.max_tokens < 1:
-            raise _invalid("max_tokens", f"{self.max_tokens} is less than 1.")
+        if self.max_tokens is not None and self.max_tokens < 0:
+            raise _invalid("max_tokens", f"{self.max_tokens} is less than 0.")
+        _check("logprobs", self.prompt_logprobs or 0, 0, MAX_TOP_LOGPROBS)
         if not all(self.stops):
             raise _invalid("stop", "a stop string is empty.")
         _check("n", self.choices, 1, MAX_CHOICES)

@@ -38,6 +38,9 @@ class Runner(Protocol):
     def prefill(self, slot: int, tokens: Sequence[int], start: int) -> Logits:
         """Read tokens into a slot that holds `start` already; return logits (1, vocabulary)."""
 
+    def score(self, slot: int, tokens: Sequence[int], start: int) -> Logits:
+        """Read tokens as `prefill` does; return logits after each of them, (tokens, vocabulary)."""
+
     def decode(self, rows: Sequence[Row]) -> Logits:
         """Read a token into each of several slots; return logits (rows, vocabulary)."""
 

@@ -86,7 +86,8 @@ class Scheduler:
         lane = self._lanes[sequence.job.request.key]
         if sequence.slot is not None:
             del lane.running[sequence]
-            self._slots.free(sequence.slot)
+            # What was computed for a failed one may be as wrong as its logits.
+            self._slots.free(sequence.slot, keeps=reason is not Reason.FAILED)
             sequence.slot = None
         else:
             del lane.waiting[sequence]
@@ -104,7 +105,7 @@ class Scheduler:
     def admit(self) -> Iterator[Place]:
         """Give free slots to waiting sequences; the caller copies what a place says."""
         while self._slots.has_free() and (sequence := self._next_waiting()) is not None:
-            place = self._slots.take(sequence.tokens)
+            place = self._slots.take(sequence.shared_tokens)
             sequence.slot = place.slot
             sequence.cached_tokens = sequence.computed_tokens = place.cached_tokens
             lane = self._lanes[sequence.job.request.key]

@@ -86,6 +86,12 @@ class Sequence:
         return len(self.tokens) < self.most_tokens
 
     @property
+    def shared_tokens(self) -> list[int]:
+        """What a slot may hold already; nothing where every token's logits are wanted."""
+        is_scored = self.choice == 0 and self.job.request.prompt_logprobs is not None
+        return [] if is_scored else self.tokens
+
+    @property
     def is_ready(self) -> bool:
         """Whether it can begin: later choices wait for the first one's prompt, and copy it."""
         first = self.job.sequences[0]

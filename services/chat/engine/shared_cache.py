@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from services.chat.engine.cache import Cache
-from services.chat.engine.feeds import Integers, check_inputs, feeds_of
+from services.chat.engine.feeds import LAST, Integers, check_inputs, feeds_of
 from services.chat.engine.folder import Spec
+from services.chat.engine.head import LOGIT_PLACES
 from services.chat.engine.runner import Logits, Row
 from services.runtime.onnx import BindingSession, BoundRun
 
@@ -51,15 +52,24 @@ class SharedCacheRunner:
 
     def prefill(self, slot: int, tokens: Sequence[int], start: int) -> Logits:
         """Read tokens into a slot that holds `start` already; return logits (1, vocabulary)."""
-        self._lengths[slot] = start + len(tokens)
-        places = np.arange(start, start + len(tokens))[None]
-        return self._run(slot, np.array([tokens], np.int64), places)[[0], -1]
+        return self._read(slot, tokens, start, LAST)[-1:].copy()
+
+    def score(self, slot: int, tokens: Sequence[int], start: int) -> Logits:
+        """Read tokens as `prefill` does; return logits after each of them, (tokens, vocabulary)."""
+        logits = self._read(slot, tokens, start, np.arange(len(tokens)))
+        if len(logits) == len(tokens):
+            return logits.copy()
+        # The export limited the head to the last token.
+        each = [self.prefill(slot, [token], start + n) for n, token in enumerate(tokens)]
+        return np.concatenate(each)
 
     def decode(self, rows: Sequence[Row]) -> Logits:
         """Read a token into each of several slots; return logits (rows, vocabulary)."""
         first, count = self._range_of(rows)
         ids = np.zeros((count, 1), np.int64)
-        starts = self._lengths[first : first + count].copy()
+        # A row that idles with all its room taken writes over its last token, which nobody shares:
+        # the last token of a prompt is always computed, and a prompt is no longer than the room.
+        starts = np.minimum(self._lengths[first : first + count], self.capacity_tokens - 1)
         for row in rows:
             ids[row.slot - first] = row.token
             starts[row.slot - first] = row.start
@@ -72,24 +82,32 @@ class SharedCacheRunner:
         self._cache.copy(source, slot, tokens)
         self._lengths[slot] = tokens
 
-    def _run(self, first: int, ids: Integers, places: Integers) -> Logits:
+    def _read(self, slot: int, tokens: Sequence[int], start: int, asked: Integers) -> Logits:
+        """Read tokens into a slot; return the logits that are asked for, or all, as `_run` does."""
+        self._lengths[slot] = start + len(tokens)
+        places = np.arange(start, start + len(tokens))[None]
+        logits: Logits = self._run(slot, np.array([tokens], np.int64), places, asked)[0]
+        return logits
+
+    def _run(self, first: int, ids: Integers, places: Integers, asked: Integers = LAST) -> Logits:
         """Run the rows from `first` on; ids and places are (rows, tokens).
 
-        The logits, (rows, 1 or tokens, vocabulary), are gone with the next run.
+        The logits, (rows, those asked for or all tokens, vocabulary), are gone with the next run.
         """
-        lengths = places[:, -1:] + 1
-        assert lengths.max() <= self.capacity_tokens
-        mask = (np.arange(lengths.max()) < lengths).astype(np.int64)
-        feeds = feeds_of(self._session, self._spec, ids, mask, places)
-        (logits,) = self._bound_run(first, len(ids)).run(feeds)
+        assert places.max() < self.capacity_tokens
+        feeds = feeds_of(self._session, self._spec, ids, places, asked)
+        logits_per_row = len(asked) if LOGIT_PLACES in feeds else ids.shape[1]
+        (logits,) = self._bound_run(first, len(ids), logits_per_row).run(feeds)
         return logits.astype(np.float32, copy=False)
 
-    def _bound_run(self, first: int, count: int) -> BoundRun:
-        bound = self._bound.get((first, count))
+    def _bound_run(self, first: int, count: int, logits_per_row: int) -> BoundRun:
+        """Return a run on some slots; it is kept where the next one will have logits alike."""
+        bound = self._bound.get((first, count)) if logits_per_row == 1 else None
         if bound is None:
             inputs, outputs = self._cache.rows(first, count)
             bound = self._session.bind(inputs, outputs, [self._spec.names.logits])
-            self._bound[first, count] = bound
+            if logits_per_row == 1:
+                self._bound[first, count] = bound
         return bound
 
     def _range_of(self, rows: Sequence[Row]) -> tuple[int, int]:

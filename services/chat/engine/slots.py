@@ -106,9 +106,11 @@ class Slots:
         assert self._slots[slot].is_busy
         self._slots[slot].tokens.extend(tokens)
 
-    def free(self, slot: int) -> None:
-        """Take a slot back; its tokens stay for whoever begins alike."""
+    def free(self, slot: int, *, keeps: bool = True) -> None:
+        """Take a slot back; its tokens stay for whoever begins alike, or else are forgotten."""
         assert self._slots[slot].is_busy
+        if not keeps:
+            self._slots[slot].tokens.clear()
         self._freed += 1
         self._slots[slot].is_busy = False
         self._slots[slot].freed = self._freed

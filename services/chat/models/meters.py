@@ -58,14 +58,13 @@ class Meters:
 
     def note(self, output: Output) -> None:
         """Note something that the engine told."""
-        answer = output.job, output.choice
         now_s = time.perf_counter()
         match output:
-            case Delta() if answer not in self._first_s:
-                self._first_s[answer] = now_s
-                self._first_token_seconds.observe(now_s - self._began_s[output.job])
-            case Finish():
-                self._end(output, now_s - self._first_s.pop(answer, now_s))
+            case Delta(job, choice) if (job, choice) not in self._first_s:
+                self._first_s[job, choice] = now_s
+                self._first_token_seconds.observe(now_s - self._began_s[job])
+            case Finish(job, choice):
+                self._end(output, now_s - self._first_s.pop((job, choice), now_s))
 
     def forget(self, job: Job) -> None:
         """Note that nothing more comes of a request."""

@@ -1,6 +1,6 @@
 """From what the engine tells, token by token, to what callers read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 
 from services.chat.engine.events import (
@@ -11,7 +11,7 @@ from services.chat.engine.events import (
     ToolCallArguments,
     ToolCallStart,
 )
-from services.chat.engine.outputs import Delta, Finish, Output
+from services.chat.engine.outputs import Delta, Finish, Output, PromptLogprobs
 from services.chat.engine.sampling.logprobs import Logprobs
 from services.chat.engine.sequence import Reason
 from services.chat.engine.text.pieces import Pieces
@@ -168,15 +168,23 @@ class GrowingAnswers:
         raise StopAsyncIteration
 
     def _read(self, outputs: Sequence[Output]) -> list[Growth]:
-        touched = dict.fromkeys(self._note(output) for output in outputs)
+        touched = dict.fromkeys(choice for output in outputs for choice in self._note(output))
         self._count()
-        growths = ((choice, self._writers[choice].take(choice)) for choice in touched)
-        return [growth for _, growth in growths if growth is not None]
+        growths = (self._writers[choice].take(choice) for choice in touched)
+        return [growth for growth in growths if growth is not None]
 
-    def _note(self, output: Output) -> int:
-        choice = self._mailbox.first_choice_of(output.job) + output.choice
+    def _note(self, output: Output) -> Iterable[int]:
+        """Give an output to the choices that it is about, and return these."""
+        first = self._mailbox.first_choice_of(output.job)
+        if isinstance(output, PromptLogprobs):
+            request = output.job.request
+            choices = range(first, first + request.choices)
+            for choice in choices:
+                self._writers[choice].note_prompt(request.prompt, output.logprobs)
+            return choices
+        choice = first + output.choice
         self._writers[choice].note(output)
-        return choice
+        return (choice,)
 
     def _count(self) -> None:
         """Bring the usage up to date; it counts also where the caller goes away."""

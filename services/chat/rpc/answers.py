@@ -1,7 +1,8 @@
 """What the models tell, as the typed door answers it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from switchboard.chat.v1 import chat_pb2
 
@@ -19,8 +20,9 @@ from services.chat.models.answers import (
     TokenText,
     Usage,
 )
+from services.chat.models.choices import Choice
 
-_FINISH_REASONS: Mapping[FinishReason, chat_pb2.FinishReason] = {
+_FINISH_REASONS: Mapping[FinishReason, chat_pb2.FinishReason.ValueType] = {
     "stop": chat_pb2.FINISH_REASON_STOP,
     "length": chat_pb2.FINISH_REASON_LENGTH,
     "tool_calls": chat_pb2.FINISH_REASON_TOOL_CALLS,
@@ -62,46 +64,23 @@ def usage_of(usage: Usage) -> chat_pb2.ChatUsage:
     )
 
 
-@dataclass(slots=True)
-class WholeChoice:
-    """Collects one answer until it is whole."""
-
-    index: int
-    content: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    calls: list[chat_pb2.ToolCall] = field(default_factory=list)
-    logprobs: list[TokenLogprob] = field(default_factory=list)
-    finish: FinishReason | None = None
-
-    def add(self, growth: Growth) -> None:
-        """Take more of it."""
-        self.logprobs += growth.logprobs
-        self.finish = growth.finish
-        for event in growth.events:
-            match event:
-                case ContentDelta(text):
-                    self.content.append(text)
-                case ReasoningDelta(text):
-                    self.reasoning.append(text)
-                case ToolCallStart(_, call_id, name):
-                    self.calls.append(chat_pb2.ToolCall(id=call_id, name=name))
-                case ToolCallArguments(index, fragment):
-                    self.calls[index].arguments_json += fragment
-
-    def told(self) -> chat_pb2.Choice:
-        """Return the answer."""
-        content = "".join(self.content)
-        assert self.finish is not None, "an answer that is told has ended"
-        return chat_pb2.Choice(
-            index=self.index,
-            message=chat_pb2.AssistantMessage(
-                content=[chat_pb2.ContentPart(text=content)] if content else [],
-                reasoning="".join(self.reasoning),
-                tool_calls=self.calls,
-            ),
-            finish_reason=_FINISH_REASONS[self.finish],
-            logprobs=_logprobs(self.logprobs),
-        )
+def choice_of(index: int, choice: Choice) -> chat_pb2.Choice:
+    """Return a whole answer."""
+    assert choice.finish is not None, "an answer that is told has ended"
+    calls = [
+        chat_pb2.ToolCall(id=call.id, name=call.name, arguments_json=call.arguments)
+        for call in choice.calls
+    ]
+    return chat_pb2.Choice(
+        index=index,
+        message=chat_pb2.AssistantMessage(
+            content=[chat_pb2.ContentPart(text=choice.content)] if choice.content else [],
+            reasoning=choice.reasoning,
+            tool_calls=calls,
+        ),
+        finish_reason=_FINISH_REASONS[choice.finish],
+        logprobs=_logprobs(choice.logprobs),
+    )
 
 
 def _logprobs(tokens: Iterable[TokenLogprob]) -> list[chat_pb2.TokenLogprob]:

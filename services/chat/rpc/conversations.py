@@ -121,11 +121,9 @@ def _tool(tool: chat_pb2.Tool, at: str) -> Tool:
 
 
 def _wishes(generation: chat_pb2.Generation) -> Wishes:
-    given = {
-        name: _rounded(getattr(generation, name)) for name in _OPTIONAL if generation.HasField(name)
-    }
+    given = {field.name: value for field, value in generation.ListFields()}
     return Wishes(
-        **given,
+        **{name: _rounded(given[name]) for name in _OPTIONAL if name in given},
         frequency_penalty=_rounded(generation.frequency_penalty),
         presence_penalty=_rounded(generation.presence_penalty),
         logit_bias={token: _rounded(bias) for token, bias in generation.logit_bias.items()},

@@ -4,13 +4,15 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from switchboard.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from services.chat.models.answers import Answers
+from services.chat.models.choices import collect
 from services.chat.models.model import Models
-from services.chat.rpc.answers import WholeChoice, delta_of, usage_of
+from services.chat.rpc.answers import choice_of, delta_of, usage_of
 from services.chat.rpc.conversations import read_conversation
 from services.runtime import calls
 
@@ -27,15 +29,12 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     ) -> chat_pb2.CreateChatCompletionResponse:
         """Answer when the whole answer is there."""
         async with self._answering(request, context) as answers:
-            choices: dict[int, WholeChoice] = {}
-            async for grown in answers:
-                for growth in grown:
-                    choices.setdefault(growth.choice, WholeChoice(growth.choice)).add(growth)
+            choices = await collect(answers)
             return chat_pb2.CreateChatCompletionResponse(
                 id=_new_id(),
                 model=answers.usage.model,
                 created=int(time.time()),
-                choices=[choices[index].told() for index in sorted(choices)],
+                choices=[choice_of(index, choice) for index, choice in enumerate(choices)],
                 usage=usage_of(answers.usage),
             )
 
@@ -44,14 +43,15 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     ) -> AsyncIterator[chat_pb2.StreamChatCompletionResponse]:
         """Answer while the answer grows."""
         async with self._answering(request, context) as answers:
-            about = {
-                "id": _new_id(),
-                "model": answers.usage.model,
-                "created": int(time.time()),
-            }
+            new_message = partial(
+                chat_pb2.StreamChatCompletionResponse,
+                id=_new_id(),
+                model=answers.usage.model,
+                created=int(time.time()),
+            )
             async for grown in answers:
-                yield chat_pb2.StreamChatCompletionResponse(**about, choices=map(delta_of, grown))
-            yield chat_pb2.StreamChatCompletionResponse(**about, usage=usage_of(answers.usage))
+                yield new_message(choices=map(delta_of, grown))
+            yield new_message(usage=usage_of(answers.usage))
 
     async def CountTokens(
         self, request: chat_pb2.CountTokensRequest, context: Any

@@ -12,7 +12,7 @@ import numpy as np
 from services.chat.config import ChatModelSettings
 from services.chat.engine.decoder import open_decoder
 from services.chat.engine.loop import Engine, Limits
-from services.chat.engine.outputs import Delta, Finish, Output
+from services.chat.engine.outputs import Delta, Finish, Output, PromptLogprobs
 from services.chat.engine.request import Request, Sampling
 from services.chat.engine.runner import Logits, Row, Runner
 from services.chat.engine.sequence import Job
@@ -30,7 +30,14 @@ CPU = SessionOptions("cpu", threads=1)
 
 def open_runner(folder: Path, *, slots: int = 5, context: int | None = None, **form: Any) -> Runner:
     """Write a tiny decoder and open it."""
-    write_decoder(folder, SHAPE, WEIGHTS, **form)
+    return open_shape(SHAPE, folder, slots=slots, context=context, **form)
+
+
+def open_shape(
+    shape: Shape, folder: Path, *, slots: int = 5, context: int | None = None, **form: Any
+) -> Runner:
+    """Write a tiny decoder of another shape, which has the same weights, and open it."""
+    write_decoder(folder, shape, WEIGHTS, **form)
     settings = ChatModelSettings(id="tiny", folder=folder, slots=slots, context_tokens=context)
     return open_decoder(settings, CPU).runner
 
@@ -44,12 +51,17 @@ class Watched:
         self.vocabulary = runner.vocabulary
         self.capacity_tokens = runner.capacity_tokens
         self.prefills: list[int] = []
+        self.scores: list[int] = []
         self.decodes: list[int] = []
         self.copies: list[int] = []
 
     def prefill(self, slot: int, tokens: Sequence[int], start: int) -> Logits:
         self.prefills.append(len(tokens))
         return self._runner.prefill(slot, tokens, start)
+
+    def score(self, slot: int, tokens: Sequence[int], start: int) -> Logits:
+        self.scores.append(len(tokens))
+        return self._runner.score(slot, tokens, start)
 
     def decode(self, rows: Sequence[Row]) -> Logits:
         self.decodes.append(len(rows))
@@ -74,6 +86,10 @@ class Scripted:
         self.held[slot][start:] = tokens
         assert len(self.held[slot]) <= self.capacity_tokens
         return self.logits_after(tokens[-1])[None]
+
+    def score(self, slot: int, tokens: Sequence[int], start: int) -> Logits:
+        each = [self.prefill(slot, [token], start + n) for n, token in enumerate(tokens)]
+        return np.concatenate(each)
 
     def decode(self, rows: Sequence[Row]) -> Logits:
         return np.concatenate([self.prefill(row.slot, [row.token], row.start) for row in rows])
@@ -108,6 +124,7 @@ class Answer:
     tokens: list[int] = dataclasses.field(default_factory=list)
     text: str = ""
     logprobs: list[Any] = dataclasses.field(default_factory=list)
+    prompt_logprobs: Any = None
     finish: Finish | None = None
 
 
@@ -115,6 +132,10 @@ def collect(outputs: Sequence[Output]) -> dict[tuple[Job, int], Answer]:
     """Put together what belongs to each answer; nothing comes after its end."""
     answers: dict[tuple[Job, int], Answer] = {}
     for output in outputs:
+        if isinstance(output, PromptLogprobs):
+            assert output.job not in {job for job, _ in answers}
+            answers[output.job, 0] = Answer(prompt_logprobs=output.logprobs)
+            continue
         answer = answers.setdefault((output.job, output.choice), Answer())
         assert answer.finish is None
         answer.text += output.text

@@ -1,5 +1,6 @@
 """Decoders of every form that exporters write, against the same network in plain numpy."""
 
+import dataclasses
 import itertools
 import json
 
@@ -17,7 +18,7 @@ from services.runtime.artifacts import ArtifactError
 from services.runtime.onnx import OnnxSession, open_session
 from tests.models.decoder import Shape, oracle_greedy, oracle_logits
 from tests.models.decoder_folder import write_decoder
-from tests.unit.chat.decoding import CPU, SHAPE, WEIGHTS, open_runner
+from tests.unit.chat.decoding import CPU, SHAPE, WEIGHTS, open_runner, open_shape
 
 SHARED = list(itertools.product(("genai", "transformers"), ("lengths", "input"), (False, True)))
 
@@ -55,6 +56,29 @@ def test_a_growing_cache_computes_what_the_oracle_does(tmp_path, rng, positions,
     np.testing.assert_allclose(
         np.concatenate(logits), expected[[11, *range(19, 30)]], atol=1e-4, rtol=0
     )
+
+
+def test_a_past_that_masks_do_not_know_of_is_read_behind_token_by_token(tmp_path, rng):
+    with structlog.testing.capture_logs() as logs:
+        runner = open_runner(tmp_path, attention="growing", sees_past=False)
+    tokens = prompt_of(rng, 30)
+    expected = oracle_logits(SHAPE, WEIGHTS, tokens)
+
+    logits = [runner.score(0, tokens[:12], 0), runner.prefill(0, tokens[12:20], 12)]
+    logits += [runner.score(0, tokens[20:28], 20), runner.prefill(0, tokens[28:], 28)]
+
+    assert any("token by token" in line["event"] for line in logs)
+    np.testing.assert_allclose(
+        np.concatenate(logits), expected[[*range(12), 19, *range(20, 28), 29]], atol=1e-4, rtol=0
+    )
+
+
+@pytest.mark.parametrize("context", [2, 3, 4])
+@pytest.mark.parametrize("attention", ["grouped", "growing"])
+def test_a_context_may_be_very_short(tmp_path, attention, context):
+    runner = open_runner(tmp_path, attention=attention, context=context)
+
+    assert runner.prefill(0, [5] * context, 0).shape == (1, SHAPE.vocabulary)
 
 
 @pytest.mark.parametrize("attention", ["grouped", "growing"])
@@ -139,15 +163,96 @@ def test_any_rows_side_by_side_can_be_computed(tmp_path, session_type):
     assert counts == ({1, 2, 3, 4, 5} if session.provider == "cpu" else {1, 2, 4, 5})
 
 
-def test_a_head_that_cannot_be_pruned_gives_the_last_logits_all_the_same(tmp_path, rng):
-    spec = read_spec(write_decoder(tmp_path, SHAPE, WEIGHTS))
+@pytest.mark.parametrize("attention", ["grouped", "growing"])
+def test_a_head_that_was_not_found_gives_what_is_asked_for_all_the_same(tmp_path, rng, attention):
+    spec = read_spec(write_decoder(tmp_path, SHAPE, WEIGHTS, attention=attention))
     session = open_session(spec.path, CPU)
-    tokens = prompt_of(rng, 12)
+    tokens = prompt_of(rng, 20)
+    expected = oracle_logits(SHAPE, WEIGHTS, tokens)
+    runner = (
+        SharedCacheRunner(session, spec, slots=2, capacity=20)
+        if attention == "grouped"
+        else GrowingCacheRunner(session, spec, capacity=20)
+    )
+
+    parts = [
+        runner.prefill(0, tokens[:7], 0),
+        runner.prefill(0, tokens[7:12], 7),
+        runner.score(0, tokens[12:17], 12),
+        runner.decode([Row(0, tokens[17], 17)]),
+        runner.prefill(0, tokens[18:], 18),
+    ]
+
+    places = [6, 11, 12, 13, 14, 15, 16, 17, 19]
+    np.testing.assert_allclose(np.concatenate(parts), expected[places], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("attention", ["grouped", "growing"])
+@pytest.mark.parametrize("form", [{}, {"keeps_logits": True}, {"is_head_pruned": True}])
+def test_a_prompt_is_scored_token_by_token_in_parts(tmp_path, rng, attention, form):
+    runner = open_runner(tmp_path, attention=attention, **form)
+    tokens = prompt_of(rng, 30)
+
+    logits = [runner.score(0, tokens[:11], 0), runner.score(0, tokens[11:29], 11)]
+    logits.append(runner.decode([Row(0, tokens[29], 29)]))
+
+    expected = oracle_logits(SHAPE, WEIGHTS, tokens)
+    np.testing.assert_allclose(np.concatenate(logits), expected, atol=1e-4, rtol=0)
+
+
+def test_scores_stay_while_others_are_computed(tmp_path, rng):
+    runner = open_runner(tmp_path)
+    tokens = prompt_of(rng, 9)
+    scores = runner.score(0, tokens, 0)
+    before = scores.copy()
+
+    runner.score(0, tokens[::-1], 0)
+
+    np.testing.assert_array_equal(scores, before)
+
+
+@pytest.mark.parametrize(("context", "length"), [(96, 60), (20, 16)])
+def test_tokens_see_no_further_than_their_window(tmp_path, rng, context, length):
+    """The export would have caches as long as the window; here they hold the whole context."""
+    shape = dataclasses.replace(SHAPE, window=24)
+    runner = open_shape(shape, tmp_path, context=context)
+    tokens = prompt_of(rng, length)
+    expected = oracle_logits(shape, WEIGHTS, tokens)
+
+    logits = [runner.score(1, tokens[: length - 9], 0)]
+    logits.append(runner.prefill(1, tokens[length - 9 : length - 5], length - 9))
+    runner.copy(1, 3, length - 5)
+    logits += [runner.decode([Row(3, tokens[n], n)]) for n in range(length - 5, length)]
+
+    places = [*range(length - 9), *range(length - 6, length)]
+    np.testing.assert_allclose(np.concatenate(logits), expected[places], atol=1e-4, rtol=0)
+
+
+def test_rows_that_idle_with_all_their_room_taken_keep_what_can_be_shared(tmp_path, rng):
+    runner = open_runner(tmp_path, slots=3, context=20)
+    tokens = prompt_of(rng, 20)
+    for slot in (0, 2):
+        runner.prefill(slot, tokens[:5], 0)
+    runner.prefill(1, tokens, 0)
+
+    runner.decode([Row(0, 5, 5), Row(2, 6, 5)])
+
+    expected = oracle_logits(SHAPE, WEIGHTS, tokens)[-1:]
+    np.testing.assert_allclose(runner.prefill(1, tokens[19:], 19), expected, atol=1e-4, rtol=0)
+
+
+def test_what_a_slot_held_before_does_not_matter(tmp_path, rng):
+    """Not even numbers that are not finite: nothing that is masked is multiplied."""
+    runner = open_runner(tmp_path, slots=3)
+    for buffer in runner._cache._buffers.values():
+        buffer.owner.fill(np.nan)
+    tokens = prompt_of(rng, 20)
     expected = oracle_logits(SHAPE, WEIGHTS, tokens)
 
-    runner = SharedCacheRunner(session, spec, slots=2, capacity=20)
+    logits = [runner.score(slot, tokens[:length], 0)[-1:] for slot, length in ((0, 15), (2, 3))]
+    logits.append(runner.decode([Row(0, tokens[15], 15), Row(2, tokens[3], 3)]))
 
-    np.testing.assert_allclose(runner.prefill(1, tokens, 0), expected[-1:], atol=1e-4, rtol=0)
+    np.testing.assert_allclose(np.concatenate(logits), expected[[14, 2, 15, 3]], atol=1e-4, rtol=0)
 
 
 def test_weights_outside_the_graph_are_found_when_the_head_was_pruned(tmp_path, rng):

@@ -189,7 +189,8 @@ def test_random_crowds_with_aborts_stay_consistent_and_right(tmp_path, rng):
             deadline = now + int(rng.integers(1, 60)) if rng.random() < 0.2 else None
             request = ask(
                 prompt,
-                max_tokens=int(rng.integers(1, 15)),
+                max_tokens=int(rng.integers(0, 15)),
+                prompt_logprobs=None if rng.random() < 0.8 else 1,
                 choices=int(rng.integers(1, 4)),
                 key=str(rng.integers(0, 3)),
                 deadline_s=deadline,
@@ -302,15 +303,16 @@ def test_a_prompt_that_leaves_no_room_is_refused():
     assert engine.is_idle
 
 
-def test_a_prompt_with_a_token_that_is_not_there_is_refused():
-    with pytest.raises(InvalidRequestError, match="end at 299"):
-        make_engine(Scripted(vocabulary=300)).add(ask([1, 300]))
+@pytest.mark.parametrize("token", [300, -1])
+def test_a_prompt_with_a_token_that_is_not_there_is_refused(token):
+    with pytest.raises(InvalidRequestError, match="are 0 to 299"):
+        make_engine(Scripted(vocabulary=300)).add(ask([1, token]))
 
 
 def test_a_bias_for_a_token_that_is_not_there_is_refused():
     engine = make_engine(Scripted(vocabulary=300))
 
-    with pytest.raises(InvalidRequestError, match="end at 299") as error:
+    with pytest.raises(InvalidRequestError, match="are 0 to 299") as error:
         engine.add(ask([1], sampling=Sampling(logit_bias={300: 1})))
 
     assert error.value.param == "logit_bias"
@@ -355,6 +357,68 @@ def test_numbers_that_are_not_finite_fail_one_answer_only():
     assert bad.finish.reason is Reason.FAILED
     assert bad.tokens == [11, 12]
     assert len(good.tokens) == 9
+
+
+def test_what_a_failed_answer_computed_is_not_shared():
+    class Broken(Scripted):
+        is_broken = True
+
+        def logits_after(self, token):
+            return super().logits_after(token) * np.float32(np.nan if self.is_broken else 1)
+
+    runner = Broken()
+    engine = make_engine(runner)
+    assert answer_one(engine, ask(range(10, 16))).finish.reason is Reason.FAILED
+    runner.is_broken = False
+
+    answer = answer_one(engine, ask(range(10, 16), max_tokens=2))
+
+    assert answer.tokens == [16, 17]
+    assert answer.finish.usage.cached_tokens == 0
+
+
+def test_what_came_before_a_step_raised_is_told():
+    class Failing(Scripted):
+        def decode(self, rows):
+            raise RuntimeError("the device is gone")
+
+    engine = make_engine(Failing())
+    late = engine.add(ask([10], deadline_s=1.0))
+    other = engine.add(ask([20]))
+    with pytest.raises(RuntimeError):
+        engine.step(1.0)
+
+    outputs = engine.fail()
+
+    assert [(output.job, output.reason) for output in outputs] == [
+        (late, Reason.DEADLINE),
+        (other, Reason.FAILED),
+    ]
+    assert not engine.fail()
+
+
+def test_what_a_step_made_before_it_raised_is_told():
+    class Broken:
+        def mask(self):
+            return np.full(10, 2**32 - 1, np.uint32)
+
+        def accept(self, token):
+            raise RuntimeError("the grammar is lost")
+
+    engine = make_engine(Scripted())
+    first = engine.add(ask([10], max_tokens=1))
+    second = engine.add(ask([20], max_tokens=5, grammar=Broken))
+    third = engine.add(ask([30], max_tokens=1))
+    with pytest.raises(RuntimeError):
+        engine.step(0)
+
+    answers = collect(engine.fail())
+
+    assert (answers[first, 0].tokens, answers[first, 0].finish.reason) == ([11], Reason.LENGTH)
+    assert (answers[second, 0].tokens, answers[second, 0].finish.reason) == ([21], Reason.FAILED)
+    assert answers[third, 0].finish.reason is Reason.FAILED
+    assert engine.is_idle
+    assert answer_one(engine, ask([10], max_tokens=2)).tokens == [11, 12]
 
 
 def test_a_step_that_raises_ends_everything_and_the_engine_goes_on():

@@ -33,7 +33,9 @@ def test_each_field_of_sampling_has_its_range(field, bad, good):
     ("fields", "param"),
     [
         ({"prompt": ()}, "messages"),
-        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": -1}, "max_tokens"),
+        ({"prompt_logprobs": -1}, "logprobs"),
+        ({"prompt_logprobs": 21}, "logprobs"),
         ({"stops": ("a", "")}, "stop"),
         ({"choices": 0}, "n"),
         ({"choices": 129}, "n"),

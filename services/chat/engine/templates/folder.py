@@ -39,20 +39,32 @@ class TemplateSources:
 def read_template_sources(folder: Path) -> TemplateSources:
     """Return the templates and the special tokens of a folder.
 
+    Raises:
+        ArtifactError: There is no template, or a file is not as it should be; it is named.
+    """
+    sources = try_read_template_sources(folder)
+    if sources is None:
+        raise ArtifactError(
+            f"{folder}: no chat template: there is neither {_FILE} nor a 'chat_template' in"
+            f" {_CONFIG}. A base model has none; take the template of its chat version"
+        )
+    return sources
+
+
+def try_read_template_sources(folder: Path) -> TemplateSources | None:
+    """Return the templates and the special tokens of a folder; None where it has no template.
+
     A `chat_template.jinja` wins over `tokenizer_config.json`, as in transformers.
 
     Raises:
-        ArtifactError: There is no template, or a file is not as it should be; it is named.
+        ArtifactError: A file is not as it should be; it is named.
 
     Source: https://huggingface.co/docs/transformers/chat_templating_writing
     """
     config = read_optional_json(folder / _CONFIG)
     by_name = _files(folder) or _configured(config.get("chat_template"), folder / _CONFIG)
     if not by_name:
-        raise ArtifactError(
-            f"{folder}: no chat template: there is neither {_FILE} nor a 'chat_template' in"
-            f" {_CONFIG}. A base model has none; take the template of its chat version"
-        )
+        return None
     if DEFAULT not in by_name:
         raise ArtifactError(
             f"{folder}: the chat templates are {', '.join(sorted(by_name))};"

@@ -9,6 +9,7 @@ from services.chat.engine.templates.folder import (
     TOOL_USE,
     TemplateSources,
     read_template_sources,
+    try_read_template_sources,
 )
 from services.chat.engine.templates.messages import Message
 from services.chat.engine.templates.sandbox import Clock, local_time, open_sandbox
@@ -97,3 +98,13 @@ def read_prompts(folder: Path, *, clock: Clock = local_time) -> Prompts:
         ArtifactError: There is no template, or it cannot be compiled.
     """
     return Prompts(read_template_sources(folder), clock=clock)
+
+
+def try_read_prompts(folder: Path, *, clock: Clock = local_time) -> Prompts | None:
+    """Return what writes the prompts of the model in a folder; None where it has no template.
+
+    Raises:
+        ArtifactError: A template cannot be compiled.
+    """
+    sources = try_read_template_sources(folder)
+    return None if sources is None else Prompts(sources, clock=clock)

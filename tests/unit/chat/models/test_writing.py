@@ -1,4 +1,3 @@
-
 import pytest
 
 from services.chat.engine.conversation import Tool
@@ -145,5 +144,3 @@ def test_the_usage_at_the_end_is_the_engines():
     one.note(finish(tokens=2))
 
     assert one.completion_tokens == 2
-
-
