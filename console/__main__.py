@@ -3,7 +3,7 @@
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,6 +23,10 @@ ConfigOption = Annotated[
     typer.Option(
         "--config", help="The settings file; without it switchboard.toml here.", metavar="PATH"
     ),
+]
+
+ModelArgument = Annotated[
+    str, typer.Argument(help="The model's id or an alias.", metavar="MODEL", show_default=False)
 ]
 
 
@@ -91,6 +95,34 @@ def list_models(
     from console import listing  # noqa: PLC0415 - a command loads what it needs
 
     raise typer.Exit(0 if listing.run(_path(config), url, as_json=as_json) else 1)
+
+
+@models.command("load")
+def load_model(model: ModelArgument, config: ConfigOption = None) -> None:
+    """Load a model into a running mesh, and wait until it is ready; others may make room for it."""
+    _order("load", model, config)
+
+
+@models.command("unload")
+def unload_model(model: ModelArgument, config: ConfigOption = None) -> None:
+    """Unload a model of a running mesh, and wait until the calls that it works for have ended.
+
+    It stays out until it is loaded by hand, or where the settings say `load = "demand"`, until
+    somebody asks for it.
+    """
+    _order("unload", model, config)
+
+
+def _order(order: Literal["load", "unload"], model: str, config: Path | None) -> None:
+    from console import loading  # noqa: PLC0415 - a command loads what it needs
+    from console.service import OrderError  # noqa: PLC0415 - as above
+
+    try:
+        is_done = loading.run(_path(config), model, order)
+    except OrderError as error:
+        typer.echo(f"switchboard: {error}", err=True)
+        raise typer.Exit(1) from None
+    raise typer.Exit(0 if is_done else 1)
 
 
 def _path(config: Path | None) -> Path:

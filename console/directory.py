@@ -27,6 +27,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     owned_by: str = ""
     context_length: int = 0
     dimensions: int = 0
+    memory_mib: int = 0
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """What the console shows: models, endpoints, addresses, and a call to try."""
 
 import json
+import math
 import shlex
 from collections.abc import Iterable, Sequence
 
@@ -16,7 +17,17 @@ from console.ports import LOOPBACK
 from console.screen import Screen
 from services.runtime.config import Settings
 
-_STYLES = {"ready": "green", "loading": "yellow", "failed": "bold red", "unavailable": "red"}
+_STYLES = {
+    "ready": "green",
+    "loading": "yellow",
+    "unloading": "yellow",
+    "unloaded": "dim",
+    "failed": "bold red",
+    "unavailable": "red",
+}
+
+MIB = 2**20
+GIB = 2**30
 
 _BODIES = {"POST /v1/embeddings": {"input": "One number for every model."}}
 """For each endpoint that is asked in JSON, what to send besides the model."""
@@ -33,15 +44,26 @@ def overview(
 
 def models_table(models: Iterable[Model]) -> RenderableType:
     """Show each model, and below the table why some are not ready."""
-    table = _table("Model", "Aliases", "State", "Runs on", "Endpoint")
+    table = _table("Model", "Aliases", "State", "Memory", "Runs on", "Endpoint")
     reasons = []
     for model in models:
         aliases = ", ".join(model.aliases) or "-"
-        _add(table, model.id, aliases, _state(model.state), model.provider or "-", model.endpoint)
+        held = memory(model.memory_mib * MIB)
+        runs_on = model.provider or "-"
+        _add(table, model.id, aliases, _state(model.state), held, runs_on, model.endpoint)
         if model.state_detail:
             reason = Text.assemble((model.id, "bold"), f": {model.state_detail}", overflow="fold")
             reasons.append(Padding(reason, (0, 2)))
     return Group(table, *reasons)
+
+
+def memory(size_bytes: int) -> str:
+    """Return a size in words: MiB, or GiB where it is one."""
+    if not size_bytes:
+        return "-"
+    if size_bytes < GIB:
+        return f"{math.ceil(size_bytes / MIB)} MiB"
+    return f"{size_bytes / GIB:.1f} GiB"
 
 
 def endpoints_table(endpoints: Iterable[Endpoint]) -> RenderableType:

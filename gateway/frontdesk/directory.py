@@ -1,5 +1,6 @@
 """Answers which models and endpoints there are: from the settings, with what the services say."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,11 @@ from services.runtime.errors import ModelNotFoundError, hint_at, shown
 
 NO_ANSWER = "The {} service does not answer; it may be starting or restarting."
 NOT_SERVED = "The {} service runs with other settings: it does not have this model."
+
+CALLABLE = {"ready", "unloading", "unloaded"}
+"""States of a model that answers, or that is loaded when it is asked for."""
+
+MIB = 2**20
 
 
 class Directory(frontdesk_pb2_grpc.DirectoryServiceServicer):
@@ -90,6 +96,7 @@ class Directory(frontdesk_pb2_grpc.DirectoryServiceServicer):
         described.created = served.created
         described.context_length = served.context_length
         described.dimensions = served.dimensions
+        described.memory_mib = math.ceil(served.memory_bytes / MIB)
         return described
 
     def _main_endpoint(self, family: str) -> str:
@@ -102,8 +109,10 @@ class Directory(frontdesk_pb2_grpc.DirectoryServiceServicer):
 
     def _endpoint(self, endpoint: Endpoint, status: ServiceStatus) -> frontdesk_pb2.Endpoint:
         section = self._settings.services.get(endpoint.family)
-        ready = [model for model in status.models.values() if model.state == "ready"]
-        takes_calls = bool(ready) or endpoint.family == FRONT_DESK
+        served = status.models.values()
+        takes_calls = endpoint.family == FRONT_DESK or any(
+            model.state in CALLABLE for model in served
+        )
         return frontdesk_pb2.Endpoint(
             method=endpoint.method,
             path=endpoint.path,
@@ -112,7 +121,7 @@ class Directory(frontdesk_pb2_grpc.DirectoryServiceServicer):
             service=endpoint.family,
             state="ready" if takes_calls else "unavailable",
             models=[model.id for model in section.models] if section else (),
-            providers=dict.fromkeys(model.provider for model in ready if model.provider),
+            providers=dict.fromkeys(model.provider for model in served if model.provider),
         )
 
     def _unknown(self, name: str) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 from switchboard.embeddings.v1 import embeddings_pb2, embeddings_pb2_grpc
 
 from services.embeddings.config import EmbeddingsSettings
-from services.embeddings.models import Models, load_model
+from services.embeddings.models import Models, estimate_bytes, load_model
 from services.embeddings.rest import EmbeddingsRest
 from services.embeddings.rpc import EmbeddingsService
 from services.runtime import process
@@ -20,7 +20,7 @@ async def run(mesh: Settings, settings: EmbeddingsSettings) -> None:
     """Serve embeddings at both doors until SIGTERM."""
     models = Models("embeddings", settings.models, mesh)
     await process.serve_models(
-        models, partial(load_model, service=settings), _doors(models), settings
+        models, partial(load_model, service=settings), _doors(models), settings, estimate_bytes
     )
 
 

@@ -21,6 +21,7 @@ from services.runtime.errors import InternalError
 from services.runtime.fair_queue import Limits
 from services.runtime.onnx import Provider, SessionOptions, cores, open_session
 from services.runtime.registry import Description, Registry
+from services.runtime.weights import weights_bytes
 
 INLINE_LENGTH = 4000
 """Inputs of fewer characters, or ids, are read on the event loop (under a millisecond), others in
@@ -67,6 +68,11 @@ class EmbeddingModel:
         """Tell whether the engine makes progress."""
         return self._batcher.is_alive()
 
+    def close(self) -> None:
+        """Let the threads end; the last of them lets go of the graph."""
+        self._batcher.close()
+        self._tokenizing.shutdown()
+
     async def embed(self, request: Request, *, key: str) -> Embedded:
         """Return the vectors of a request.
 
@@ -105,6 +111,30 @@ Models = Registry[EmbeddingsModelSettings, EmbeddingModel]
 """The models of the service by name."""
 
 
+async def embed(models: Models, request: Request, *, key: str) -> Embedded:
+    """Return the vectors of a request, from the model that it names.
+
+    Args:
+        models: The models of the service.
+        request: What to embed.
+        key: Whom it is for, for fairness.
+
+    Raises:
+        ServiceError: Nobody serves the name now, or as `EmbeddingModel.embed`.
+    """
+    with models.lease(request.model) as model:
+        return await model.embed(request, key=key)
+
+
+def estimate_bytes(settings: EmbeddingsModelSettings) -> int:
+    """Return what a model is going to hold: the weights of its graph.
+
+    Raises:
+        ArtifactError: There is no such graph.
+    """
+    return weights_bytes(settings.folder / settings.file)
+
+
 def load_model(settings: EmbeddingsModelSettings, service: EmbeddingsSettings) -> EmbeddingModel:
     """Load a model folder.
 
@@ -127,6 +157,7 @@ def load_model(settings: EmbeddingsModelSettings, service: EmbeddingsSettings) -
         created=written_at(settings.folder),
         context_length=spec.max_tokens,
         dimensions=encoder.width,
+        memory_bytes=estimate_bytes(settings),
     )
     tokens = Tokens(
         tokenizer,

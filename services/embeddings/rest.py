@@ -15,7 +15,7 @@ from switchboard.embeddings.v1 import embeddings_pb2_grpc
 
 from services.embeddings.engine.pooling import Floats
 from services.embeddings.engine.request import Request
-from services.embeddings.models import Embedded, Models
+from services.embeddings.models import Embedded, Models, embed
 from services.runtime import calls, rest
 from services.runtime.errors import InvalidRequestError, shown
 
@@ -51,8 +51,7 @@ class EmbeddingsRest(embeddings_pb2_grpc.EmbeddingsRestServicer):
         body = rest.decode(request.data, EmbeddingsBody, call, ignored=IGNORED)
         in_base64 = _wants_base64(body.encoding_format)
         asked = _request(body)
-        _, model = self._models.find(asked.model)
-        embedded = await model.embed(asked, key=call.key)
+        embedded = await embed(self._models, asked, key=call.key)
         call.usage = {"model": embedded.model, "input_tokens": embedded.prompt_tokens}
         if in_base64 and len(embedded.vectors) > 1:
             # Vectors do not shrink in base64: gzip at the gateway would only cost time.

@@ -5,7 +5,7 @@ from typing import Any
 from switchboard.embeddings.v1 import embeddings_pb2, embeddings_pb2_grpc
 
 from services.embeddings.engine.request import Request
-from services.embeddings.models import Embedded, Models
+from services.embeddings.models import Embedded, Models, embed
 from services.runtime import calls
 
 
@@ -21,8 +21,7 @@ class EmbeddingsService(embeddings_pb2_grpc.EmbeddingsServiceServicer):
         """Answer with one vector an input."""
         call = calls.current()
         asked = _request(request)
-        _, model = self._models.find(asked.model)
-        embedded = await model.embed(asked, key=call.key)
+        embedded = await embed(self._models, asked, key=call.key)
         call.usage = {"model": embedded.model, "input_tokens": embedded.prompt_tokens}
         return _answer(embedded)
 

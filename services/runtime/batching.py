@@ -74,13 +74,15 @@ class Batcher(Generic[ItemT, ResultT]):
         self._queue: Queue[ItemT] = Queue(limits)
         self._pending: dict[Job[ItemT], _Pending[ResultT]] = {}
         self._meters = telemetry.BatchMeters.of(model)
-        self._workers = workers
         self._running: set[_Batch[ItemT]] = set()
         self._ready: SimpleQueue[_Batch[ItemT] | None] = SimpleQueue()
         self._tokens_per_s = 0.0
-        for number in range(workers):
-            name = f"engine-{model}-{number}"
-            threading.Thread(target=self._serve, name=name, daemon=True).start()
+        names = [f"engine-{model}-{number}" for number in range(workers)]
+        self._threads = [
+            threading.Thread(target=self._serve, name=name, daemon=True) for name in names
+        ]
+        for thread in self._threads:
+            thread.start()
 
     async def submit(
         self, items: Sequence[ItemT], tokens: Sequence[int], *, key: str = ""
@@ -135,13 +137,15 @@ class Batcher(Generic[ItemT, ResultT]):
         return all(now - batch.handed_s < STALLED_AFTER_S for batch in self._running)
 
     def close(self) -> None:
-        """Let the engine's threads end after the batches that they have."""
-        for _ in range(self._workers):
+        """Let the engine's threads end after the batches that they have, and wait for them."""
+        for _ in self._threads:
             self._ready.put(None)
+        for thread in self._threads:
+            thread.join()
 
     def _start_batches(self) -> None:
         """Hand the engine's threads batches, while one is free and something waits."""
-        while len(self._running) < self._workers and (works := self._queue.next_batch()):
+        while len(self._running) < len(self._threads) and (works := self._queue.next_batch()):
             self._measure(works)
             batch = _Batch(works, asyncio.get_running_loop(), time.perf_counter())
             self._running.add(batch)
@@ -168,7 +172,7 @@ class Batcher(Generic[ItemT, ResultT]):
         self._running.remove(batch)
         self._start_batches()
         works = batch.works
-        speed = self._workers * sum(work.tokens for work in works) / max(elapsed_s, 1e-6)
+        speed = len(self._threads) * sum(work.tokens for work in works) / max(elapsed_s, 1e-6)
         weight = 0.1 if self._tokens_per_s else 1.0
         self._tokens_per_s += weight * (speed - self._tokens_per_s)
         if isinstance(outcome, Exception):

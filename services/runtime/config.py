@@ -61,6 +61,8 @@ class ModelSettings(Section):
     """Other names for the same model."""
     owned_by: str = "switchboard"
     """Shown in `GET /v1/models`."""
+    load: Literal["start", "demand"] = "start"
+    """When it is loaded: with its service, or when somebody asks for it."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,6 +95,9 @@ class ServiceSettings(Section):
     """After that, how long calls in flight may take to finish."""
     models: tuple[ModelSettings, ...] = ()
     """The models that it serves."""
+    memory_bytes: int | None = Field(default=None, ge=1)
+    """What the loaded models may hold together, weights and caches, in bytes; beyond that the one
+    that was used longest ago makes room. Unset: no bound."""
 
 
 class CorsSettings(Section):

@@ -6,6 +6,7 @@
     ├── ModelNotFoundError           no such model, or another endpoint serves it
     ├── OverloadedError              the queue is full; try again in `retry_after_s`
     ├── ModelLoadingError            the model is not ready yet
+    ├── ModelUnloadedError           somebody unloaded the model by hand
     ├── ModelFailedError             the model could not be loaded
     ├── DrainingError                the process is going away
     ├── DeadlineError                the caller's time was over before its turn came
@@ -102,9 +103,17 @@ class OverloadedError(ServiceError):
 
 
 class ModelLoadingError(ServiceError):
-    """The model is being loaded."""
+    """The model is being loaded, or is going to be."""
 
-    retry_after_s = 2.0
+    def __init__(self, message: str, *, retry_after_s: float = 2.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ModelUnloadedError(ServiceError):
+    """The model was unloaded by hand; somebody has to load it again."""
+
+    retry_after_s = 30.0
 
 
 class ModelFailedError(ServiceError):
@@ -142,6 +151,7 @@ TABLE: dict[type[ServiceError], Telling] = {
     ModelNotFoundError: Telling("NOT_FOUND", 404, "invalid_request_error", "model_not_found"),
     OverloadedError: Telling("RESOURCE_EXHAUSTED", 429, "requests", "overloaded"),
     ModelLoadingError: Telling("UNAVAILABLE", 503, "server_error", "model_loading"),
+    ModelUnloadedError: Telling("UNAVAILABLE", 503, "server_error", "model_unloaded"),
     ModelFailedError: Telling("UNAVAILABLE", 503, "server_error", "model_failed"),
     DrainingError: Telling("UNAVAILABLE", 503, "server_error", "draining"),
     DeadlineError: Telling("DEADLINE_EXCEEDED", 504, "server_error", "timeout"),

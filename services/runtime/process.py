@@ -11,6 +11,7 @@ import structlog
 from services.runtime import config, telemetry
 from services.runtime.config import ServiceSettings, Settings
 from services.runtime.inspection import inspection_door
+from services.runtime.loading import Loader
 from services.runtime.registry import ModelSettingsT, Registry, ServedT
 from services.runtime.server import Door, create_server, serve
 
@@ -61,6 +62,7 @@ async def serve_models(
     load: Callable[[ModelSettingsT], ServedT],
     doors: Sequence[Door],
     settings: ServiceSettings,
+    estimate: Callable[[ModelSettingsT], int] | None = None,
 ) -> None:
     """Serve a family until SIGTERM: answers from the start, ready as soon as one model is.
 
@@ -69,19 +71,19 @@ async def serve_models(
         load: Loads one of them; called in a thread.
         doors: The family's gRPC services.
         settings: Address, limits, drain times.
+        estimate: Returns what a model is going to hold, in bytes; called in a thread.
 
     Raises:
         OSError: The port is taken.
     """
-    server, port = create_server(settings, [*doors, inspection_door(models.entries)])
+    server, port = create_server(settings, [*doors, inspection_door(models)])
     await server.start()
     log.info("listening", host=settings.host, port=port)
 
     async def show_readiness() -> None:
         await server.set_ready(models.is_ready())
 
-    loading = asyncio.create_task(models.load_all(load, show_readiness))
-    try:
+    async with asyncio.TaskGroup() as tasks:
+        loading = tasks.create_task(Loader(models, load, estimate).run(show_readiness))
         await serve(server, settings, is_alive=models.is_alive)
-    finally:
         loading.cancel()

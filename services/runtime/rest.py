@@ -72,6 +72,14 @@ def decode_value(raw: bytes | msgspec.Raw, kind: type[ValueT], at: str = "") -> 
         raise InvalidRequestError("The request body is nested too deeply.") from None
 
 
+def convert_value(value: object, kind: type[ValueT], at: str = "") -> ValueT:
+    """Return a piece of a request that is decoded already, typed; args and errors as above."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), at) from None
+
+
 def json_parts(body: bytes) -> Iterator[HttpBody]:
     """Yield a JSON body in parts."""
     return byte_parts(body, "application/json")

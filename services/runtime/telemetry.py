@@ -45,6 +45,9 @@ BATCH_TOKENS = Counter("switchboard_batch_tokens_total", "Tokens computed, paddi
 PADDING_TOKENS = Counter("switchboard_batch_padding_tokens_total", "Padding computed.", ["model"])
 PROMPT_TOKENS = Counter("switchboard_prompt_tokens_total", "Tokens read for callers.", ["model"])
 MODEL_LOADED = Gauge("switchboard_model_loaded", "1 while the model is ready.", ["model"])
+MODEL_MEMORY_BYTES = Gauge(
+    "switchboard_model_memory_bytes", "What the model holds, or its load is to take.", ["model"]
+)
 MODEL_LOAD_SECONDS = Gauge(
     "switchboard_model_load_duration_seconds", "How long the model took to load.", ["model"]
 )

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,11 +23,12 @@ from switchboard.runtime.v1 import runtime_pb2_grpc
 from services.embeddings.__main__ import _doors
 from services.embeddings.config import EmbeddingsModelSettings, EmbeddingsSettings
 from services.embeddings.engine.tokens import Prompts, Tokens
-from services.embeddings.models import EmbeddingModel, Models, load_model
+from services.embeddings.models import EmbeddingModel, Models, estimate_bytes, load_model
 from services.runtime.batching import Batcher
 from services.runtime.config import GatewaySettings, Settings
 from services.runtime.fair_queue import Limits
 from services.runtime.inspection import inspection_door
+from services.runtime.loading import Loader
 from services.runtime.registry import Description
 from services.runtime.server import Server, create_server
 from tests.models.encoder import tokenizer
@@ -112,7 +113,9 @@ class Running:
         return status
 
     def queue(self, model: str = "tiny") -> Any:
-        return self.models.find(model)[1]._batcher._queue
+        served = self.models.find(model).served
+        assert served is not None
+        return served._batcher._queue
 
     @property
     def calls(self) -> Any:
@@ -127,21 +130,26 @@ async def serving(
     wait: bool = True,
     **settings: Any,
 ) -> AsyncIterator[Running]:
-    """Serve models on a free port; loaded already unless `wait` is false."""
+    """Serve models on a free port; those of the start are loaded unless `wait` is false."""
     section = EmbeddingsSettings(
         port=0, metrics_port=0, threads=1, models=tuple(models), **settings
     )
     mesh = Settings(embeddings=section, gateway=GatewaySettings(max_body_bytes=2**10))
     registry = Models("embeddings", section.models, mesh)
-    doors = [*_doors(registry), inspection_door(registry.entries)]
+    doors = [*_doors(registry), inspection_door(registry)]
     server, port = create_server(section, doors)
     await server.start()
 
-    async def load_models() -> None:
-        async def on_change() -> None:
-            await server.set_ready(registry.is_ready())
+    loader = Loader(registry, load or partial(load_model, service=section), estimate_bytes)
+    tasks: list[asyncio.Task[None]] = []
 
-        await registry.load_all(load or partial(load_model, service=section), on_change)
+    async def on_change() -> None:
+        await server.set_ready(registry.is_ready())
+
+    async def load_models() -> None:
+        tasks.append(asyncio.create_task(loader.run(on_change)))
+        await until(lambda: not any(entry.place.is_starting for entry in registry.entries))
+        await on_change()
 
     if wait:
         await load_models()
@@ -150,9 +158,13 @@ async def serving(
             yield Running(server, registry, channel, section, load_models)
         finally:
             await server.drain(0, 0)
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             for entry in registry.entries:
                 if isinstance(entry.served, EmbeddingModel):
-                    entry.served._batcher.close()
+                    entry.served.close()
 
 
 def play(scenario: Callable[[], Awaitable[Any]]) -> Any:
@@ -202,7 +214,8 @@ class GatedEncoder:
 
     width = 8
 
-    def __init__(self) -> None:
+    def __init__(self, memory_bytes: int = 0) -> None:
+        self.memory_bytes = memory_bytes
         self.gate = threading.Event()
         self.batches: list[list[Any]] = []
 
@@ -220,7 +233,9 @@ class GatedEncoder:
             Limits(batch_tokens=8, max_padding=0.0, **bounds),
             model=settings.id,
         )
-        description = Description(provider="cpu", created=0, dimensions=self.width)
+        description = Description(
+            provider="cpu", created=0, dimensions=self.width, memory_bytes=self.memory_bytes
+        )
         return EmbeddingModel(tokens, batcher, settings.id, description)
 
 

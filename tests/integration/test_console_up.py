@@ -1,4 +1,4 @@
-"""`switchboard up` with the real parts, and a model that is not there: nothing has to be loaded."""
+"""`switchboard up` with the real parts, and mostly a model that is not there: nothing to load."""
 
 import json
 import signal
@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.mesh import Mesh, running_mesh
+from tests.mesh import Answer, Mesh, running_mesh
+from tests.models.encoder import write_encoder
 
 ABSENT = '[[embeddings.models]]\nid = "absent"\nfolder = "absent"\n'
 PATIENCE_S = 60.0
@@ -139,3 +140,36 @@ def test_a_service_with_wrong_settings_is_told_and_the_rest_is_up(tmp_path: Path
 
     assert "no_such_key" in log
     assert log.count("embeddings cannot use its settings: see its lines above") == 1
+
+
+def test_models_come_and_go_while_the_mesh_is_up(tmp_path: Path) -> None:
+    """The gateway tries again for a third of a second, so a short load is not noticed at all."""
+    write_encoder(tmp_path / "tiny")
+    models = "".join(
+        f'[[embeddings.models]]\nid = "{name}"\nfolder = "tiny"\nload = "{load}"\n'
+        for name, load in {"first": "start", "later": "demand"}.items()
+    )
+
+    def states() -> dict[str, tuple[str, int]]:
+        told = json.loads(console("models", "list", "--json", "--config", settings(mesh)).stdout)
+        return {model["id"]: (model["state"], model["memory_mib"]) for model in told}
+
+    def ask(model: str) -> Answer:
+        return mesh.post("/v1/embeddings", {"model": model, "input": "a"})
+
+    with running_mesh(tmp_path, models) as mesh:
+        at_first = states()
+        deadline = time.monotonic() + PATIENCE_S
+        while (answer := ask("later")).status != 200:
+            assert (answer.status, answer.error["code"]) == (503, "model_loading")
+            assert 1 <= int(answer.headers["retry-after"]) <= 5
+            assert time.monotonic() < deadline
+        unloaded = console("models", "unload", "first", "--config", settings(mesh))
+        refused = ask("first")
+        while states() != {"first": ("unloaded", 0), "later": ("ready", 1)}:
+            assert time.monotonic() < deadline
+
+    assert at_first == {"first": ("ready", 1), "later": ("unloaded", 0)}
+    assert unloaded.returncode == 0
+    assert (refused.status, refused.error["code"]) == (503, "model_unloaded")
+    assert refused.headers["retry-after"] == "30"

@@ -3,26 +3,18 @@
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import subprocess
-import sys
-import time
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import grpc
 import numpy as np
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from switchboard.embeddings.v1 import embeddings_pb2 as wire
 from switchboard.embeddings.v1 import embeddings_pb2_grpc
 
-from tests.integration.harness import PATIENCE_S, SERVING, play
+from tests.integration.harness import PATIENCE_S, play
+from tests.integration.processes import ROOT, START, environment, process
 from tests.models.encoder import write_encoder
-
-ROOT = Path(__file__).parents[2]
-START = (sys.executable, "-m", "services.embeddings")
 
 
 def write_settings(folder, **more):
@@ -32,11 +24,6 @@ def write_settings(folder, **more):
     path = folder / "switchboard.toml"
     path.write_text("\n".join(lines))
     return path
-
-
-def environment(settings, **variables):
-    inherited = dict(os.environ)  # noqa: TID251 - for PATH and the like
-    return {**inherited, "SWITCHBOARD_CONFIG": str(settings), **variables}
 
 
 def run_to_its_end(settings, **variables):
@@ -49,37 +36,6 @@ def run_to_its_end(settings, **variables):
         timeout=PATIENCE_S,
         check=False,
     )
-
-
-@asynccontextmanager
-async def process(settings, port):
-    """Start the service; yield it with a channel once it is ready, and leave nothing behind."""
-    running = await asyncio.create_subprocess_exec(
-        *START, cwd=ROOT, env=environment(settings), stdout=asyncio.subprocess.PIPE
-    )
-    options = [("grpc.max_reconnect_backoff_ms", 100), ("grpc.initial_reconnect_backoff_ms", 50)]
-    try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
-            await until_ready(channel)
-            yield running, channel
-    finally:
-        if running.returncode is None:
-            running.kill()
-            await running.wait()
-
-
-async def until_ready(channel):
-    stub = health_pb2_grpc.HealthStub(channel)
-    request = health_pb2.HealthCheckRequest(service="readiness")
-    deadline_s = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            if (await stub.Check(request, timeout=1.0)).status == SERVING:
-                return
-        except grpc.aio.AioRpcError:
-            pass
-        assert time.monotonic() < deadline_s
-        await asyncio.sleep(0.05)
 
 
 def test_sigterm_loses_none_of_fifty_calls_in_flight(tmp_path, free_port):

@@ -4,14 +4,28 @@ import io
 import json
 import shlex
 
+import pytest
+
 from console.config import overridden
 from console.directory import Endpoint, Model
 from console.screen import Screen
-from console.tables import addresses_table, endpoints_table, example, models_table, overview
+from console.tables import (
+    addresses_table,
+    endpoints_table,
+    example,
+    memory,
+    models_table,
+    overview,
+)
 from services.runtime.config import Settings
 
 SMALL = Model(
-    id="small", state="ready", provider="cpu", endpoint="POST /v1/embeddings", aliases=("s", "ada")
+    id="small",
+    state="ready",
+    provider="cpu",
+    endpoint="POST /v1/embeddings",
+    aliases=("s", "ada"),
+    memory_mib=23,
 )
 BROKEN = Model(id="big [red]", state="failed", state_detail="/models/big: there is no such folder")
 
@@ -20,12 +34,20 @@ def screen() -> Screen:
     return Screen(io.StringIO())
 
 
-def test_a_model_is_a_row_with_its_aliases_state_provider_and_endpoint() -> None:
+def test_a_model_is_a_row_with_its_aliases_state_memory_provider_and_endpoint() -> None:
     drawn = screen().draw(models_table([SMALL]))
 
     assert [*filter(None, map(str.split, drawn.splitlines()))][2] == [
-        *("small", "s,", "ada", "ready", "cpu", "POST", "/v1/embeddings")
+        *("small", "s,", "ada", "ready", "23", "MiB", "cpu", "POST", "/v1/embeddings")
     ]
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "told"),
+    [(0, "-"), (1, "1 MiB"), (2**20 + 1, "2 MiB"), (2**30, "1.0 GiB"), (3 * 2**29, "1.5 GiB")],
+)
+def test_memory_is_told_in_whole_mebibytes_or_in_gibibytes(size_bytes: int, told: str) -> None:
+    assert memory(size_bytes) == told
 
 
 def test_a_model_that_failed_is_shown_with_its_reason_below() -> None:

@@ -40,6 +40,13 @@ def test_models_that_failed_are_not_waited_for(settings: Settings) -> None:
     assert waiting_for(settings, phases, models("failed", "failed"), {"frontdesk"}) == []
 
 
+@pytest.mark.parametrize("state", ["unloaded", "unloading"])
+def test_models_that_are_loaded_when_they_are_asked_for_are_not_waited_for(
+    settings: Settings, state: str
+) -> None:
+    assert waiting_for(settings, READY, models(state, state), EVERY_SERVICE) == []
+
+
 def test_a_service_without_models_is_not_waited_for(settings: Settings) -> None:
     settings = overridden(settings, {("embeddings", "models"): ()})
     phases = {**READY, "embeddings": Phase.STARTING}

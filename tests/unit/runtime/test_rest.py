@@ -126,6 +126,21 @@ def test_a_piece_of_a_request_is_named_by_its_place():
     assert refused.value.param == "input[1][0]"
 
 
+@pytest.mark.parametrize(
+    ("value", "at", "param"),
+    [({}, "parts[3]", "parts[3].text"), ({"text": 5}, "parts[3]", "parts[3].text"), ([], "", None)],
+)
+def test_a_decoded_piece_of_a_request_is_named_by_its_place_too(value, at, param):
+    with pytest.raises(InvalidRequestError) as refused:
+        rest.convert_value(value, Part, at)
+
+    assert refused.value.param == param
+
+
+def test_a_decoded_piece_of_a_request_is_typed():
+    assert rest.convert_value({"text": "a", "weight": 2}, Part) == Part("a", 2.0)
+
+
 def test_unknown_fields_pass_unless_the_call_is_strict():
     body = b'{"model": "m", "user": "u", "temprature": 1}'
 

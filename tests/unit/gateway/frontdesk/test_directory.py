@@ -13,7 +13,13 @@ from services.runtime.config import Settings
 from services.runtime.errors import ModelNotFoundError
 
 READY = ServedModel(
-    id="org/b", state="ready", provider="cpu", created=7, context_length=256, dimensions=384
+    id="org/b",
+    state="ready",
+    provider="cpu",
+    created=7,
+    context_length=256,
+    dimensions=384,
+    memory_bytes=5 * 2**20 + 1,
 )
 FAILED = ServedModel(id="a", state="failed", detail="no file model.onnx")
 
@@ -60,6 +66,7 @@ def test_models_are_listed_by_id_with_what_their_service_says() -> None:
         provider="cpu",
         context_length=256,
         dimensions=384,
+        memory_mib=6,
     )
 
 
@@ -128,3 +135,15 @@ def test_an_endpoint_without_a_ready_model_is_unavailable(desk: Directory) -> No
     rows = asyncio.run(desk.ListEndpoints(frontdesk_pb2.ListEndpointsRequest(), None)).data
 
     assert rows[0].state == "unavailable"
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("unloaded", "ready"), ("unloading", "ready"), ("loading", "unavailable")],
+)
+def test_an_endpoint_is_ready_when_a_model_could_be_asked_for(state: str, told: str) -> None:
+    desk = directory(ServedModel(id="org/b", state=state), FAILED)
+
+    rows = asyncio.run(desk.ListEndpoints(frontdesk_pb2.ListEndpointsRequest(), None)).data
+
+    assert (rows[0].state, list(rows[0].providers)) == (told, [])
