@@ -93,7 +93,7 @@ def send(
 
 @contextmanager
 def running_mesh(
-    folder: Path, models: str, *, embeddings: str = "", gateway: str = ""
+    folder: Path, models: str, *, embeddings: str = "", gateway: str = "", chat: str | None = None
 ) -> Iterator[Mesh]:
     """Run a mesh while the context lasts.
 
@@ -102,13 +102,16 @@ def running_mesh(
         models: TOML of its `[[embeddings.models]]` tables.
         embeddings: Further TOML lines of the table `[embeddings]`.
         gateway: Further TOML lines of the table `[gateway]`.
+        chat: Further TOML lines of the table `[chat]`, and its models; None: no such service.
     """
-    gateway_port, admin, desk, desk_metrics, service, metrics = free_ports(6)
+    gateway_port, admin, desk, desk_metrics, service, metrics, talk, talk_metrics = free_ports(8)
+    talking = f"[chat]\nport = {talk}\nmetrics_port = {talk_metrics}\n{chat}\n"
     settings = folder / "switchboard.toml"
     settings.write_text(
         f"[gateway]\nport = {gateway_port}\nadmin_port = {admin}\n{gateway}\n"
         f"[frontdesk]\nport = {desk}\nmetrics_port = {desk_metrics}\n"
         f"[embeddings]\nport = {service}\nmetrics_port = {metrics}\n{embeddings}\n{models}"
+        + (talking if chat is not None else "")
     )
     log = folder / "up.log"
     with log.open("wb") as lines:
@@ -119,6 +122,8 @@ def running_mesh(
             env={k: v for k, v in os.environ.items() if not k.startswith("SWITCHBOARD_")},  # noqa: TID251 - the mesh gets a clean environment
         )
     ports = {"embeddings": service, "frontdesk": desk, "metrics": metrics}
+    if chat is not None:
+        ports |= {"chat": talk, "chat-metrics": talk_metrics}
     mesh = Mesh(process, gateway_port, ports, log)
     try:
         wait_until_ready(mesh)

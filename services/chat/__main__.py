@@ -6,6 +6,7 @@ from functools import partial
 from switchboard.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from services.chat.config import ChatSettings
+from services.chat.engine.decoder import needed_bytes
 from services.chat.models.loading import load_model
 from services.chat.models.model import Models
 from services.chat.rest import ChatRest
@@ -21,7 +22,7 @@ async def run(mesh: Settings, settings: ChatSettings) -> None:
     """Serve chat completions at both doors until SIGTERM."""
     models = Models("chat", settings.models, mesh)
     await process.serve_models(
-        models, partial(load_model, service=settings), _doors(models), settings
+        models, partial(load_model, service=settings), _doors(models), settings, needed_bytes
     )
 
 

@@ -55,9 +55,8 @@ TEMPLATE = """\
 {%- endif %}
 """
 
-THINKING = TEMPLATE.replace("'<|im_start|>assistant\\n'", "'<|im_start|>assistant\\n<think>\\n'") + (
-    "{#- thoughts end with </think> #}"
-)
+_SPEAKS = "'<|im_start|>assistant\\n'"
+THINKING = TEMPLATE.replace(_SPEAKS, _SPEAKS[:-1] + "<think>\\n'") + "{#- until </think> #}"
 """The same for a model that begins with thoughts."""
 
 

@@ -134,6 +134,8 @@ class Conversation:
         Raises:
             InvalidRequestError: They do not fit together; `param` names the field.
         """
+        if self.wishes.max_tokens == 0:
+            raise _invalid("max_tokens", "0 should be at least 1.")
         _check_messages(self.messages)
         _check_tools(self.tools, self.tool_choice)
 
@@ -166,7 +168,7 @@ def _check_messages(messages: Sequence[Mapping[str, Any]]) -> None:
         if message["role"] == "tool" and answered not in calls:
             raise _invalid(
                 f"messages[{index}].tool_call_id",
-                f"no earlier message of the assistant has a tool call with the id {shown(answered)}.",
+                f"no earlier message of the assistant calls a tool with the id {shown(answered)}.",
             )
 
 

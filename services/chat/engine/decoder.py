@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import structlog
+from onnx.helper import tensor_dtype_to_np_dtype
 
 from services.chat.config import ChatModelSettings
 from services.chat.engine.folder import Spec, read_spec
@@ -13,6 +14,7 @@ from services.chat.engine.runner import Runner
 from services.chat.engine.shared_cache import SharedCacheRunner
 from services.runtime.artifacts import ArtifactError
 from services.runtime.onnx import Provider, SessionOptions, open_session
+from services.runtime.weights import weights_bytes
 
 MOST_CONTEXT_TOKENS = 8192
 """The context where the settings do not say: caches of all slots take room for it."""
@@ -55,6 +57,22 @@ def open_decoder(settings: ChatModelSettings, options: SessionOptions) -> Decode
         raise
     except Exception as error:
         raise ArtifactError(f"{spec.path}: a run with one token fails: {error}") from error
+
+
+def needed_bytes(settings: ChatModelSettings) -> int:
+    """Return what a model is going to hold: its weights, and the keys and values of all slots.
+
+    Raises:
+        ArtifactError: As `open_decoder`.
+    """
+    spec = read_spec(settings.folder, settings.file)
+    model = load_graph(spec.path)
+    past, _ = spec.caches()[0]
+    kind = next((each.type for each in model.graph.input if each.name == past), None)
+    width = 4 if kind is None else tensor_dtype_to_np_dtype(kind.tensor_type.elem_type).itemsize
+    tokens = settings.slots * _capacity(settings, spec, short_tokens(model))
+    sides = len(spec.caches())
+    return weights_bytes(spec.path) + sides * tokens * spec.kv_heads * spec.head * width
 
 
 def _capacity(settings: ChatModelSettings, spec: Spec, short: int | None) -> int:

@@ -247,12 +247,12 @@ class Engine:
         limit = self._limits.context_tokens
         if len(request.prompt) + (request.max_tokens != 0) > limit:
             raise ContextLengthError(
-                f"The messages have {len(request.prompt)} tokens; prompt and answer together have"
-                f" room for {limit}. Shorten the messages.",
-                param="messages",
+                f"The prompt has {len(request.prompt)} tokens; prompt and answer together have room"
+                f" for {limit}. Shorten '{request.param}'.",
+                param=request.param,
             )
         for param, tokens in (
-            ("messages", request.prompt),
+            (request.param, request.prompt),
             ("logit_bias", request.sampling.logit_bias),
         ):
             if tokens and (min(tokens) < 0 or max(tokens) >= self._limits.vocabulary):

@@ -108,6 +108,8 @@ class Request:
     """When the caller stops waiting, on the clock of `time.monotonic`."""
     grammar: Callable[[], Grammar] | None = None
     """Makes what restrains each choice."""
+    param: str = "messages"
+    """The caller's name for the prompt, for messages about it."""
     fresh_seed: int = field(default_factory=lambda: secrets.randbits(63))
     """The seed where `sampling` has none."""
 
@@ -118,7 +120,7 @@ class Request:
             InvalidRequestError: A field is out of its range; `param` names it.
         """
         if not self.prompt:
-            raise _invalid("messages", "the prompt has no tokens.")
+            raise _invalid(self.param, "the prompt has no tokens.")
         if self.max_tokens is not None and self.max_tokens < 0:
             raise _invalid("max_tokens", f"{self.max_tokens} is less than 0.")
         _check("logprobs", self.prompt_logprobs or 0, 0, MAX_TOP_LOGPROBS)

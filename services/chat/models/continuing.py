@@ -48,6 +48,7 @@ class Continuing:
         return [
             Request(
                 prompt=prompt,
+                param="prompt",
                 sampling=sampling,
                 max_tokens=wishes.max_tokens,
                 stops=wishes.stops,

@@ -6,7 +6,7 @@ import structlog
 import tokenizers
 
 from services.chat.config import ChatModelSettings, ChatSettings
-from services.chat.engine.decoder import Decoder, open_decoder
+from services.chat.engine.decoder import Decoder, needed_bytes, open_decoder
 from services.chat.engine.grammars import Grammars
 from services.chat.engine.loop import Engine, Limits
 from services.chat.models.model import ChatModel, Parts
@@ -44,6 +44,7 @@ def load_model(settings: ChatModelSettings, service: ChatSettings) -> ChatModel:
             provider=decoder.provider,
             created=written_at(settings.folder),
             context_length=limits.context_tokens,
+            memory_bytes=needed_bytes(settings),
         ),
         prompting=prompting,
         grammars=_grammars(prompting, tokenizer, limits),

@@ -57,14 +57,10 @@ class ChatModel:
         """Tell whether the engine makes progress."""
         return self._parts.thread.is_alive()
 
-    def is_busy(self) -> bool:
-        """Tell whether anybody waits for an answer."""
-        return self._parts.thread.answers > 0
-
     def close(self) -> None:
-        """Let its threads end; its memory goes with the last reference to it."""
+        """End its threads; what the engine holds is free when this returns."""
         self._parts.thread.close()
-        self._reading.shutdown(wait=False, cancel_futures=True)
+        self._reading.shutdown()
 
     async def count_tokens(self, conversation: Conversation) -> int:
         """Return how many tokens a conversation has as the model reads it.
@@ -94,9 +90,10 @@ class ChatModel:
         wishes = conversation.wishes
         thread.check_room(wishes.choices)
         prompt = await self._aside(conversation.characters, prompting.write, conversation)
-        grammar = await self._restrained(
-            self._parts.grammars.of_conversation, conversation, thinks=prompt.thinks
-        )
+        grammar = None
+        if conversation.constraint is not None or conversation.offered:
+            compile_grammar = self._parts.grammars.of_conversation
+            grammar = await self._in_thread(compile_grammar, conversation, thinks=prompt.thinks)
         request = Request(
             prompt=prompt.tokens,
             sampling=wishes.sampling(self._parts.advised),
@@ -130,7 +127,9 @@ class ChatModel:
         continuing = await self._aside(
             continuation.characters, Continuing.read, continuation, self._parts.prompting
         )
-        grammar = await self._restrained(self._parts.grammars.of_continuation, continuation)
+        grammar = None
+        if continuation.constraint is not None:
+            grammar = await self._in_thread(self._parts.grammars.of_continuation, continuation)
         requests = continuing.requests(
             self._parts.advised, key=key, deadline_s=deadline_s, grammar=grammar
         )
@@ -147,6 +146,9 @@ class ChatModel:
         """Do what is short at once, and what is long in a thread, so that nobody is held up."""
         if characters < INLINE_CHARACTERS:
             return work(*args, **kwargs)
+        return await self._in_thread(work, *args, **kwargs)
+
+    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._reading, partial(work, *args, **kwargs))
 

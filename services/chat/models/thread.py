@@ -45,7 +45,8 @@ class EngineThread:
         self._answer_s = 1.0
         self._step_began_s: float | None = None
         self._is_closed = False
-        threading.Thread(target=self._serve, name=f"engine-{name}", daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, name=f"engine-{name}", daemon=True)
+        self._thread.start()
 
     @property
     def answers(self) -> int:
@@ -91,9 +92,10 @@ class EngineThread:
         return began_s is None or time.perf_counter() - began_s < STALLED_AFTER_S
 
     def close(self) -> None:
-        """Let the thread end after its step; whoever still waits is told of an error."""
+        """End the thread after its step; whoever still waits is told of an error."""
         self._is_closed = True
         self._inbox.put(None)
+        self._thread.join()
 
     def _serve(self) -> None:
         """Receive, step, deliver: what the thread does until it is closed."""

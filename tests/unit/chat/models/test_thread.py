@@ -191,9 +191,12 @@ def test_whoever_waits_when_the_thread_is_closed_is_told():
     async def scenario(thread):
         with thread.ask([ask([0, 1])]) as running, thread.ask([ask([0, 2])]) as waiting:
             await running.take()
-            thread.close()
+            closing = asyncio.create_task(asyncio.to_thread(thread.close))
+            await until(lambda: thread._is_closed)
             runner.steps.release(100)
-            return (await read(running))[-1], (await read(waiting))[-1]
+            ends = (await read(running))[-1], (await read(waiting))[-1]
+            await closing
+            return ends
 
     ends = play(scenario, runner)
 
