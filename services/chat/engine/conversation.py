@@ -94,13 +94,12 @@ class Wishes:
         Raises:
             InvalidRequestError: A field is out of its range; `param` names it.
         """
-        wished = {name: value for name in _ADVISED if (value := getattr(self, name)) is not None}
-        told = {name: getattr(advised, name) for name in _ADVISED}
-        if self.temperature is not None or self.top_p is not None:
-            # Advice goes together: its top_k beside another temperature would surprise.
-            told |= {name: getattr(Sampling(), name) for name in ("top_k", "min_p")}
+        told = {
+            name: getattr(advised, name) if (wished := getattr(self, name)) is None else wished
+            for name in _ADVISED
+        }
         return Sampling(
-            **(told | wished),
+            **told,
             frequency_penalty=self.frequency_penalty or 0.0,
             presence_penalty=self.presence_penalty or 0.0,
             logit_bias=self.logit_bias,
