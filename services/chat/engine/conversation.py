@@ -1,6 +1,7 @@
 """What callers ask of a chat model, whichever door they came through; it knows no tokens."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -8,7 +9,13 @@ from services.chat.engine.request import MAX_CHOICES, Sampling
 from services.runtime.errors import InvalidRequestError, shown
 
 MAX_STOPS = 4
+MAX_STOP_CHARACTERS = 1000
+"""Of one stop string: each choice looks for it on its own."""
 MAX_TOOLS = 128
+MAX_ANSWERS = 2048
+"""Of one request, to all of its prompts."""
+NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+"""What a tool may be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,8 @@ class Wishes:
             raise _invalid("stop", f"{len(self.stops)} stop strings; the most is {MAX_STOPS}.")
         if not all(self.stops):
             raise _invalid("stop", "a stop string is empty.")
+        if any(len(stop) > MAX_STOP_CHARACTERS for stop in self.stops):
+            raise _invalid("stop", f"a stop string has more than {MAX_STOP_CHARACTERS} characters.")
         if not 1 <= self.choices <= MAX_CHOICES:
             raise _invalid("n", f"{self.choices} should be between 1 and {MAX_CHOICES}.")
         self.sampling(Sampling())
@@ -138,11 +147,10 @@ class Conversation:
         _check_messages(self.messages)
         _check_tools(self.tools, self.tool_choice)
 
-    @property
-    def characters(self) -> int:
-        """About how long it is; enough to tell whether reading it takes a while."""
-        said = sum(len(str(message.get("content"))) for message in self.messages)
-        return said + sum(len(str(tool.parameters)) for tool in self.offered)
+    def is_longer_than(self, characters: int) -> bool:
+        """Tell whether reading it takes a while: every value in it counts as a character more."""
+        tools = [tool.definition for tool in self.offered]
+        return _are_longer([self.messages, tools, self.documents, self.variables], than=characters)
 
     @property
     def offered(self) -> tuple[Tool, ...]:
@@ -177,14 +185,35 @@ def _check_tools(tools: Sequence[Tool], choice: ToolChoice) -> None:
         raise _invalid("tools", f"{len(tools)} tools; the most is {MAX_TOOLS}.")
     names = set[str]()
     for index, tool in enumerate(tools):
+        if not NAME.fullmatch(tool.name):
+            raise _invalid(
+                f"tools[{index}].name",
+                f"{shown(tool.name)}. Expected 1 to 64 letters, digits, underscores and dashes.",
+            )
         if tool.name in names:
-            raise _invalid(f"tools[{index}]", f"the name {shown(tool.name)} is taken.")
+            raise _invalid(f"tools[{index}].name", f"the name {shown(tool.name)} is taken.")
         names.add(tool.name)
     if choice.mode == "required" and not tools:
         raise _invalid("tool_choice", "it needs 'tools'.")
     for name in choice.names or ():
         if name not in names:
             raise _invalid("tool_choice", f"{shown(name)} is not among the tools.")
+
+
+def _are_longer(values: Iterable[Any], *, than: int) -> bool:
+    """Tell whether values out of JSON have more characters and parts than that."""
+    waiting, left = [*values], than
+    while waiting and left >= 0:
+        left -= 1
+        match waiting.pop():
+            case str(text):
+                left -= len(text)
+            case Mapping() as entries:
+                waiting += entries
+                waiting += entries.values()
+            case [*parts]:
+                waiting += parts
+    return left < 0
 
 
 def _invalid(param: str, problem: str) -> InvalidRequestError:
@@ -206,12 +235,29 @@ class Continuation:
     echo: bool = False
     """Whether answers begin with their prompts."""
 
+    def __post_init__(self) -> None:
+        """Check how much is wanted.
+
+        Raises:
+            InvalidRequestError: It is too much for one request.
+        """
+        if self.answers > MAX_ANSWERS:
+            raise _invalid(
+                "prompt",
+                f"{self.answers} answers to {len(self.prompts)} prompts; the most of one request is"
+                f" {MAX_ANSWERS}.",
+            )
+
     @property
     def made(self) -> int:
         """Answers that are made for each prompt."""
         return max(self.best_of or 0, self.wishes.choices)
 
     @property
-    def characters(self) -> int:
-        """How long the prompts are, in characters or tokens."""
-        return sum(map(len, self.prompts))
+    def answers(self) -> int:
+        """Answers that are made for all prompts together."""
+        return len(self.prompts) * self.made
+
+    def is_longer_than(self, characters: int) -> bool:
+        """Tell whether reading it takes a while; a token of a prompt counts as a character."""
+        return sum(map(len, self.prompts)) > characters

@@ -24,10 +24,14 @@ class Continuing:
     """The tokens of each prompt."""
 
     @classmethod
-    def read(cls, asked: Continuation, prompting: Prompting) -> "Continuing":
-        """Return a continuation with its prompts read."""
+    def read(cls, asked: Continuation, prompting: Prompting, context_tokens: int) -> "Continuing":
+        """Return a continuation with its prompts read.
+
+        Raises:
+            ContextLengthError: A prompt has far more tokens than `context_tokens`.
+        """
         read = (
-            prompting.encode(prompt) if isinstance(prompt, str) else prompt
+            prompting.encode(prompt, context_tokens) if isinstance(prompt, str) else prompt
             for prompt in asked.prompts
         )
         return cls(asked, prompting, tuple(read))

@@ -33,6 +33,7 @@ def load_model(settings: ChatModelSettings, service: ChatSettings) -> ChatModel:
     options = SessionOptions(settings.provider, service.threads, service.gpu_memory_bytes)
     decoder = open_decoder(settings, options)
     limits = _limits(settings, service, decoder, tokenizer)
+    grammars = _grammars(prompting, tokenizer, limits)
     thread = EngineThread(
         Engine(decoder.runner, prompting.pieces, limits),
         name=settings.id,
@@ -47,7 +48,7 @@ def load_model(settings: ChatModelSettings, service: ChatSettings) -> ChatModel:
             memory_bytes=needed_bytes(settings),
         ),
         prompting=prompting,
-        grammars=_grammars(prompting, tokenizer, limits),
+        grammars=grammars,
         advised=decoder.spec.sampling,
         thread=thread,
     )

@@ -19,7 +19,8 @@ class Mailbox:
         """Make one for requests that are about to be sent."""
         self.requests = requests
         self.jobs: list[Job] = []
-        """One for each request, once the engine has taken it; its thread's business."""
+        """One for each request, once the engine has taken it."""
+        self._first_choices: dict[Job, int] = {}
         self.loop = asyncio.get_running_loop()
         self._outputs: deque[Output | Exception] = deque()
         self._is_told = False
@@ -30,10 +31,16 @@ class Mailbox:
         """How many answers are asked for."""
         return sum(request.choices for request in self.requests)
 
+    def enter(self, job: Job) -> None:
+        """Note the job of the next request; the engine's thread calls this, before its outputs."""
+        last = self.jobs[-1] if self.jobs else None
+        first = self._first_choices[last] + last.request.choices if last else 0
+        self._first_choices[job] = first
+        self.jobs.append(job)
+
     def first_choice_of(self, job: Job) -> int:
         """Return the number of a job's first answer among all that are asked for."""
-        before = self.requests[: self.jobs.index(job)]
-        return sum(request.choices for request in before)
+        return self._first_choices[job]
 
     def put(self, output: Output | Exception) -> bool:
         """Leave something; return whether `wake` has to be called for it on the event loop.

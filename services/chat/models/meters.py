@@ -47,9 +47,10 @@ class Meters:
         self._token_seconds = TOKEN_SECONDS.labels(model)
         self._waiting = telemetry.WAITING.labels(model)
         self._busy = SLOTS_BUSY.labels(model)
+        self._slots = SLOTS.labels(model)
         self._began_s: dict[Job, float] = {}
         self._first_s: dict[tuple[Job, int], float] = {}
-        SLOTS.labels(model).set(slots)
+        self._slots.set(slots)
 
     def begin(self, job: Job) -> None:
         """Note that the engine has taken a request."""
@@ -74,6 +75,11 @@ class Meters:
         """Show how full the engine is."""
         self._waiting.set(engine.waiting)
         self._busy.set(engine.running)
+
+    def close(self) -> None:
+        """Show that there is no engine any more."""
+        for gauge in (self._waiting, self._busy, self._slots):
+            gauge.set(0)
 
     def _end(self, finish: Finish, seconds: float) -> None:
         usage = finish.usage

@@ -14,13 +14,13 @@ from services.chat.engine.grammars import Grammars
 from services.chat.engine.request import Request, Sampling
 from services.chat.models.answers import Answers, Usage
 from services.chat.models.continuing import Continuing
-from services.chat.models.prompting import Prompting
+from services.chat.models.prompting import Prompt, Prompting
 from services.chat.models.thread import EngineThread
 from services.chat.models.writing import ChoiceWriter, GrowingAnswers
 from services.runtime.registry import Description, Registry
 
 INLINE_CHARACTERS = 4000
-"""Conversations with fewer are written and read on the event loop (under a millisecond)."""
+"""Conversations with no more are written and read on the event loop (under a millisecond)."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,8 +68,7 @@ class ChatModel:
         Raises:
             InvalidRequestError: The template cannot write these messages.
         """
-        write = self._parts.prompting.write
-        return len((await self._aside(conversation.characters, write, conversation)).tokens)
+        return len((await self._write(conversation)).tokens)
 
     @contextlib.asynccontextmanager
     async def answer(
@@ -89,7 +88,7 @@ class ChatModel:
         thread, prompting = self._parts.thread, self._parts.prompting
         wishes = conversation.wishes
         thread.check_room(wishes.choices)
-        prompt = await self._aside(conversation.characters, prompting.write, conversation)
+        prompt = await self._write(conversation)
         grammar = None
         if conversation.constraint is not None or conversation.offered:
             compile_grammar = self._parts.grammars.of_conversation
@@ -123,9 +122,14 @@ class ChatModel:
             OverloadedError: As `answer`.
         """
         thread = self._parts.thread
-        thread.check_room(len(continuation.prompts) * continuation.made)
+        thread.check_room(continuation.answers)
+        is_long = continuation.is_longer_than(INLINE_CHARACTERS)
         continuing = await self._aside(
-            continuation.characters, Continuing.read, continuation, self._parts.prompting
+            is_long,
+            Continuing.read,
+            continuation,
+            self._parts.prompting,
+            self.description.context_length,
         )
         grammar = None
         if continuation.constraint is not None:
@@ -137,14 +141,19 @@ class ChatModel:
             answers = GrowingAnswers(mailbox, continuing.new_writer, self._usage(requests))
             yield continuing.ranked(answers)
 
+    async def _write(self, conversation: Conversation) -> Prompt:
+        is_long = conversation.is_longer_than(INLINE_CHARACTERS)
+        write = self._parts.prompting.write
+        return await self._aside(is_long, write, conversation, self.description.context_length)
+
     def _usage(self, requests: Sequence[Request]) -> Usage:
         return Usage(self.name, sum(len(request.prompt) for request in requests))
 
     async def _aside(
-        self, characters: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+        self, is_long: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Do what is short at once, and what is long in a thread, so that nobody is held up."""
-        if characters < INLINE_CHARACTERS:
+        if not is_long:
             return work(*args, **kwargs)
         return await self._in_thread(work, *args, **kwargs)
 

@@ -20,7 +20,7 @@ from services.chat.engine.text.pieces import Pieces
 from services.chat.engine.tool_calls.formats import FORMATS, CallFormat, detect_format
 from services.chat.models.writing import PlainParser
 from services.runtime.artifacts import ArtifactError
-from services.runtime.errors import InvalidRequestError, shown
+from services.runtime.errors import ContextLengthError, InvalidRequestError, shown
 
 log = structlog.get_logger()
 
@@ -28,6 +28,9 @@ TOKENIZER = "tokenizer.json"
 
 FALLBACK = FORMATS["hermes"]
 """How a model is made to call tools whose template says nothing of them."""
+
+MAX_CHARACTERS_PER_TOKEN = 128
+"""A prompt of more characters for each token of the context is too long without counting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,15 @@ class Prompting:
         shown = {*self.call_format.marks} | ({tags.begin, tags.end} if tags else set())
         self.pieces = Pieces(tokenizer, shown=shown)
 
-    def write(self, conversation: Conversation) -> Prompt:
+    def write(self, conversation: Conversation, context_tokens: int) -> Prompt:
         """Return the prompt of a conversation.
 
+        Args:
+            conversation: What is asked.
+            context_tokens: The longest prompt that is of any use.
+
         Raises:
+            ContextLengthError: It is far too long.
             InvalidRequestError: There is no template, or it cannot write these messages.
         """
         if self._prompts is None:
@@ -82,12 +90,27 @@ class Prompting:
             documents=conversation.documents,
             variables=conversation.variables,
         )
-        tokens = self._tokenizer.encode(text, add_special_tokens=False).ids
-        return Prompt(tuple(tokens), self.tags is not None and self.tags.are_open_at(text))
+        _check_length(text, context_tokens, "messages")
+        tokens = self._tokens(text, with_special=False)
+        return Prompt(tokens, self.tags is not None and self.tags.are_open_at(text))
 
-    def encode(self, text: str) -> tuple[int, ...]:
-        """Return the tokens of a text that is no conversation, with the special ones around it."""
-        return tuple(self._tokenizer.encode(text).ids)
+    def encode(self, text: str, context_tokens: int) -> tuple[int, ...]:
+        """Return the tokens of a text that is no conversation, with the special ones around it.
+
+        Args:
+            text: A prompt of `/v1/completions`.
+            context_tokens: As in `write`.
+
+        Raises:
+            ContextLengthError: It is far too long.
+        """
+        _check_length(text, context_tokens, "prompt")
+        return self._tokens(text, with_special=True)
+
+    def _tokens(self, text: str, *, with_special: bool) -> tuple[int, ...]:
+        """Return the tokens of a text; `encode` would keep all other threads waiting meanwhile."""
+        (encoded,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=with_special)
+        return tuple(encoded.ids)
 
     def new_parser(self, conversation: Conversation, *, thinks: bool) -> Parser:
         """Return what reads one answer.
@@ -103,6 +126,16 @@ class Prompting:
         if self.tags is None or self._tells_reasoning:
             return content
         return AnswerParser(ReasoningParser(self.tags, is_open=thinks), content)
+
+
+def _check_length(text: str, context_tokens: int, param: str) -> None:
+    """Refuse a text that has too many tokens, however long each of them is."""
+    if len(text) > MAX_CHARACTERS_PER_TOKEN * context_tokens:
+        raise ContextLengthError(
+            f"The prompt has {len(text)} characters; prompt and answer together have room for"
+            f" {context_tokens} tokens. Shorten '{param}'.",
+            param=param,
+        )
 
 
 def read_prompting(settings: ChatModelSettings, tokenizer: tokenizers.Tokenizer) -> Prompting:

@@ -9,9 +9,9 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from services.chat.engine.loop import Engine
-from services.chat.engine.outputs import Output
+from services.chat.engine.outputs import Finish, Output
 from services.chat.engine.request import Request
-from services.chat.engine.sequence import Job
+from services.chat.engine.sequence import Job, Reason
 from services.chat.models.mailbox import Mailbox
 from services.chat.models.meters import Meters
 from services.runtime.errors import InternalError, OverloadedError, ServiceError
@@ -103,33 +103,29 @@ class EngineThread:
             self._receive()
             if self._is_closed:
                 self._deliver(self._engine.fail())
+                self._meters.close()
                 return
             self._deliver(self._step())
 
     def _receive(self) -> None:
         """Take what callers sent; wait for something where there is nothing to do."""
-        changed = False
-        while True:
+        while not self._is_closed:
+            self._meters.show(self._engine)
             try:
-                message = self._inbox.get(block=self._engine.is_idle and not self._is_closed)
+                message = self._inbox.get(block=self._engine.is_idle)
             except Empty:
-                break
-            changed = True
+                return
             match message:
                 case Mailbox():
                     self._add(message)
                 case _Cancel(mailbox):
                     self._cancel(mailbox)
-                case None:
-                    break
-        if changed:
-            self._meters.show(self._engine)
 
     def _add(self, mailbox: Mailbox) -> None:
         try:
             for request in mailbox.requests:
                 job = self._engine.add(request)
-                mailbox.jobs.append(job)
+                mailbox.enter(job)
                 self._mailboxes[job] = mailbox
                 self._meters.begin(job)
         except ServiceError as error:
@@ -148,12 +144,14 @@ class EngineThread:
     def _step(self) -> list[Output]:
         self._step_began_s = time.perf_counter()
         try:
-            return self._engine.step(time.monotonic())
+            outputs = self._engine.step(time.monotonic())
         except Exception:
             log.exception("a step failed: all answers in the making end", model=self._name)
             return self._engine.fail()
         finally:
             self._step_began_s = None
+        self._log_failures(outputs)
+        return outputs
 
     def _deliver(self, outputs: Iterable[Output]) -> None:
         """Put outputs into their mailboxes, and wake all who wait with one call."""
@@ -170,8 +168,14 @@ class EngineThread:
             del self._mailboxes[job]
             self._meters.forget(job)
         _wake(woken)
-        if finished:
-            self._meters.show(self._engine)
+
+    def _log_failures(self, outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            if isinstance(output, Finish) and output.reason is Reason.FAILED:
+                log.error(
+                    "an answer failed: no token that may come next has a finite logit",
+                    model=self._name,
+                )
 
 
 class _Cancel:

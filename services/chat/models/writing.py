@@ -150,7 +150,9 @@ class GrowingAnswers:
         """
         self.usage = usage
         self._mailbox = mailbox
-        self._writers = [new_writer(choice) for choice in range(mailbox.answers)]
+        self._new_writer = new_writer
+        self._writers = list[ChoiceWriter]()
+        """Made when the first output comes: what the engine refuses needs none."""
 
     def __aiter__(self) -> Self:
         return self
@@ -161,13 +163,19 @@ class GrowingAnswers:
         Raises:
             ServiceError: The engine refused the request, or it ended before its time.
         """
-        while not all(writer.is_finished for writer in self._writers):
+        while not self._is_finished:
             grown = self._read(await self._mailbox.take())
             if grown:
                 return grown
         raise StopAsyncIteration
 
+    @property
+    def _is_finished(self) -> bool:
+        return bool(self._writers) and all(writer.is_finished for writer in self._writers)
+
     def _read(self, outputs: Sequence[Output]) -> list[Growth]:
+        if not self._writers:
+            self._writers = [self._new_writer(choice) for choice in range(self._mailbox.answers)]
         touched = dict.fromkeys(choice for output in outputs for choice in self._note(output))
         self._count()
         growths = (self._writers[choice].take(choice) for choice in touched)

@@ -31,8 +31,10 @@ def check_parts(parts: Sequence[dict[str, Any]], place: str) -> None:
     """Refuse parts that are no texts.
 
     Raises:
-        InvalidRequestError: One is none; `param` is its place.
+        InvalidRequestError: One is none; `param` is its place. Or there are none at all.
     """
+    if not parts:
+        raise invalid(place, "expected a text, or at least one part.")
     for index, part in enumerate(parts):
         at = f"{place}[{index}]"
         match part.get("type"):

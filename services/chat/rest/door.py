@@ -1,10 +1,11 @@
 """The REST door: OpenAI's JSON to the models, and their answers back at once or as a stream."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from google.api.httpbody_pb2 import HttpBody
 from switchboard.chat.v1 import chat_pb2_grpc
@@ -20,6 +21,12 @@ from services.chat.rest.served import Model, Models
 from services.chat.rest.stream import PING_AFTER_S, stream
 from services.runtime import calls, rest
 from services.runtime.calls import Call
+
+INLINE_BYTES = 64 * 1024
+"""Bodies with no more are read on the event loop (in about a millisecond)."""
+
+BodyT = TypeVar("BodyT", bound=GenerationBody)
+AskedT = TypeVar("AskedT")
 
 Wanted: TypeAlias = Callable[[Model], Callable[..., AbstractAsyncContextManager[Answers]]]
 """What is wanted of a model: one of its methods, with everything but for whom it is."""
@@ -51,8 +58,8 @@ class ChatRest(chat_pb2_grpc.ChatRestServicer):
         self, request: HttpBody, context: Any
     ) -> AsyncIterator[HttpBody]:
         """Answer messages."""
-        body = rest.decode(request.data, ChatBody, calls.current(), ignored=IGNORED)
-        asked, form = read_conversation(body), chat_form(body)
+        body, asked = await _read(request.data, ChatBody, read_conversation)
+        form = chat_form(body)
         async with (
             self._asking(body, lambda model: partial(model.answer, asked)) as answers,
             aclosing(self._told(answers, form, in_stream=bool(body.stream))) as messages,
@@ -62,8 +69,8 @@ class ChatRest(chat_pb2_grpc.ChatRestServicer):
 
     async def CreateCompletion(self, request: HttpBody, context: Any) -> AsyncIterator[HttpBody]:
         """Go on with prompts."""
-        body = rest.decode(request.data, CompletionBody, calls.current(), ignored=IGNORED)
-        asked, form = read_continuation(body), completion_form(body)
+        body, asked = await _read(request.data, CompletionBody, read_continuation)
+        form = completion_form(body)
         async with (
             self._asking(body, lambda model: partial(model.go_on, asked)) as answers,
             aclosing(self._told(answers, form, in_stream=bool(body.stream))) as messages,
@@ -96,6 +103,19 @@ class ChatRest(chat_pb2_grpc.ChatRestServicer):
     def _envelope(self, answers: Answers, id_prefix: str, kind: str) -> Envelope:
         model = answers.usage.model
         return Envelope(new_id(id_prefix), kind, int(time.time()), model, self._fingerprint)
+
+
+async def _read(
+    data: bytes, kind: type[BodyT], read: Callable[[BodyT], AskedT]
+) -> tuple[BodyT, AskedT]:
+    """Return a body and what it asks for; what is long is read in a thread, as it holds up all."""
+    call = calls.current()
+
+    def reading() -> tuple[BodyT, AskedT]:
+        body = rest.decode(data, kind, call, ignored=IGNORED)
+        return body, read(body)
+
+    return reading() if len(data) <= INLINE_BYTES else await asyncio.to_thread(reading)
 
 
 async def _whole(

@@ -57,6 +57,8 @@ def _constraints(body: _Constrained) -> Iterator[Constraint]:
     if body.choice is not None:
         if not body.choice:
             raise invalid("choice", "expected at least one text.")
+        if not all(body.choice):
+            raise invalid("choice", "a text is empty.")
         yield Constraint("choice", body.choice, param="choice")
 
 

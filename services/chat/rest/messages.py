@@ -119,8 +119,10 @@ def _finish_assistant(message: AssistantMessage, place: str) -> None:
         raise not_text(f"{place}.audio", "audio")
     for index, call in enumerate(message.tool_calls or ()):
         _check_call(call, f"{place}.tool_calls[{index}]")
-    # Some clients send back a list without calls.
+    # Some clients send back a list without calls, or one without parts beside calls.
     message.tool_calls = message.tool_calls or None
+    if message.content == [] and message.tool_calls:
+        message.content = None
     if message.content is None:
         message.content = message.refusal
     if message.content is None and not (message.tool_calls or message.function_call):

@@ -1,14 +1,12 @@
 """How the door words what is wrong with a request; it knows no field."""
 
-import re
 from collections.abc import Sequence
 from typing import TypeVar
 
+from services.chat.engine.conversation import NAME
 from services.runtime.errors import InvalidRequestError, shown
 
 TextT = TypeVar("TextT", bound=str)
-
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def invalid(param: str, why: str) -> InvalidRequestError:
@@ -51,7 +49,7 @@ def check_name(name: str, param: str) -> None:
     Raises:
         InvalidRequestError: It may not.
     """
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise invalid(
             param, f"{shown(name)}. Expected 1 to 64 letters, digits, underscores and dashes."
         )

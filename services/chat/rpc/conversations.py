@@ -1,6 +1,6 @@
 """What the typed door is asked, as the models take it; every mistake names its field."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -152,10 +152,17 @@ def _constraint(generation: chat_pb2.Generation) -> Constraint | None:
         case "lark":
             return Constraint("lark", generation.lark, param="lark")
         case "text_choices":
-            return Constraint(
-                "choice", list(generation.text_choices.values), param="text_choices.values"
-            )
+            return _one_of(generation.text_choices.values)
     return None
+
+
+def _one_of(texts: Sequence[str]) -> Constraint:
+    param = "text_choices.values"
+    if not texts:
+        raise _invalid(param, "expected at least one text.")
+    if not all(texts):
+        raise _invalid(param, "a text is empty.")
+    return Constraint("choice", list(texts), param=param)
 
 
 def _object(text: str, param: str) -> dict[str, Any]:
@@ -171,11 +178,13 @@ def _json(text: str, param: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidRequestError(
-            f"Invalid value for '{param}': not valid JSON: {error}.",
-            param=param,
-            code="invalid_value",
-        ) from None
+        raise _invalid(param, f"not valid JSON: {error}.") from None
+
+
+def _invalid(param: str, why: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"Invalid value for '{param}': {why}", param=param, code="invalid_value"
+    )
 
 
 def _missing(param: str) -> InvalidRequestError:

@@ -1,5 +1,6 @@
 """`switchboard.chat.v1.ChatService`."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -9,12 +10,16 @@ from typing import Any
 
 from switchboard.chat.v1 import chat_pb2, chat_pb2_grpc
 
+from services.chat.engine.conversation import Conversation
 from services.chat.models.answers import Answers
 from services.chat.models.choices import collect
 from services.chat.models.model import Models
 from services.chat.rpc.answers import choice_of, delta_of, usage_of
 from services.chat.rpc.conversations import read_conversation
 from services.runtime import calls
+
+INLINE_BYTES = 64 * 1024
+"""Conversations with no more are read on the event loop (in about a millisecond)."""
 
 
 class ChatService(chat_pb2_grpc.ChatServiceServicer):
@@ -57,7 +62,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
         self, request: chat_pb2.CountTokensRequest, context: Any
     ) -> chat_pb2.CountTokensResponse:
         """Answer with the length of a conversation."""
-        conversation = read_conversation(request.conversation)
+        conversation = await _read(request.conversation)
         with self._models.lease(request.model) as model:
             return chat_pb2.CountTokensResponse(
                 prompt_tokens=await model.count_tokens(conversation),
@@ -72,7 +77,7 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     ) -> AsyncIterator[Answers]:
         """Have a request answered, and note what it costs however it ends."""
         call = calls.current()
-        conversation = read_conversation(request.conversation, request.generation)
+        conversation = await _read(request.conversation, request.generation)
         left_s = context.time_remaining()
         deadline_s = None if left_s is None else time.monotonic() + left_s
         with self._models.lease(request.model) as model:
@@ -81,6 +86,16 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
                     yield answers
                 finally:
                     call.usage = answers.usage.told()
+
+
+async def _read(
+    asked: chat_pb2.Conversation, generation: chat_pb2.Generation | None = None
+) -> Conversation:
+    """Return what is asked; what is long is read in a thread, as it holds up all."""
+    size_bytes = asked.ByteSize() + (generation.ByteSize() if generation else 0)
+    if size_bytes <= INLINE_BYTES:
+        return read_conversation(asked, generation)
+    return await asyncio.to_thread(read_conversation, asked, generation)
 
 
 def _new_id() -> str:
