@@ -296,7 +296,7 @@ def test_a_full_context_can_be_used_to_its_last_token(tmp_path, rng, attention):
 def test_a_prompt_that_leaves_no_room_is_refused():
     engine = make_engine(Scripted(capacity=20))
 
-    with pytest.raises(ContextLengthError, match="have 20 tokens") as error:
+    with pytest.raises(ContextLengthError, match="has 20 tokens") as error:
         engine.add(ask(range(20)))
 
     assert error.value.param == "messages"
