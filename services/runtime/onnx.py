@@ -186,6 +186,8 @@ class _OnnxBoundRun:
         for name, value in feeds.items():
             self._binding.bind_cpu_input(name, value)
         self._session.run_with_iobinding(self._binding)
+        if not self._count:
+            return []  # asking for the outputs wraps each of them, the lasting ones, too
         return [value.numpy() for value in self._binding.get_outputs()[: self._count]]
 
 
@@ -206,12 +208,27 @@ def _copying_session(provider: Provider, dtype: np.dtype[np.generic]) -> ort.Inf
         opset_imports=[onnx.helper.make_opsetid("", 17)],
         ir_version=9,
     )
-    options = SessionOptions(provider, threads=1)
+    return _written_session(model.SerializeToString(), provider, SessionOptions(threads=1))
+
+
+def _written_session(
+    graph: bytes, provider: Provider, options: SessionOptions
+) -> ort.InferenceSession:
+    """Return a session on a graph that the program wrote."""
     return ort.InferenceSession(
-        model.SerializeToString(),
-        _session_options(options),
-        providers=_provider_list(provider, options),
+        graph, _session_options(options), providers=_provider_list(provider, options)
     )
+
+
+def open_graph(graph: bytes, provider: Provider, options: SessionOptions) -> OnnxSession:
+    """Load a graph that the program wrote, which has no file and no weights beside it.
+
+    Args:
+        graph: Its bytes.
+        provider: Where memory lies that it is bound to.
+        options: How it is run; its provider is not asked for.
+    """
+    return OnnxSession(_written_session(graph, provider, options), provider)
 
 
 def open_session(path: Path, options: SessionOptions, graph: bytes | None = None) -> OnnxSession:

@@ -1,19 +1,30 @@
 """Opens the decoder of a model folder, whichever form it has."""
 
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
 import structlog
 from onnx.helper import tensor_dtype_to_np_dtype
 
 from services.chat.config import ChatModelSettings
+from services.chat.engine.cache import cache_type
+from services.chat.engine.device_sampling.sampler import DeviceSampler
 from services.chat.engine.folder import Spec, read_spec
 from services.chat.engine.graph import load_graph, prepare_graph
 from services.chat.engine.growing_cache import GrowingCacheRunner
 from services.chat.engine.long_rope import short_tokens
 from services.chat.engine.runner import Runner
+from services.chat.engine.sampler import HostSampler, Sampler
 from services.chat.engine.shared_cache import SharedCacheRunner
 from services.runtime.artifacts import ArtifactError
-from services.runtime.onnx import Provider, SessionOptions, open_session
+from services.runtime.onnx import (
+    BindingSession,
+    Provider,
+    SessionOptions,
+    open_graph,
+    open_session,
+)
 from services.runtime.weights import weights_bytes
 
 MOST_CONTEXT_TOKENS = 8192
@@ -28,11 +39,20 @@ class Decoder:
 
     spec: Spec
     runner: Runner
+    sampler: Sampler
+    """Chooses tokens by the runner's logits."""
     provider: Provider
 
 
-def open_decoder(settings: ChatModelSettings, options: SessionOptions) -> Decoder:
+def open_decoder(
+    settings: ChatModelSettings, options: SessionOptions, *, keeps_logits: bool | None = None
+) -> Decoder:
     """Load the decoder of a model folder and try it.
+
+    Args:
+        settings: Which folder, and how it is served.
+        options: How its graph is run.
+        keeps_logits: Whether tokens are chosen where the decoder runs; None: they are on CUDA.
 
     Raises:
         ArtifactError: The folder cannot be served; the message names the file and what is wrong.
@@ -44,19 +64,46 @@ def open_decoder(settings: ChatModelSettings, options: SessionOptions) -> Decode
     session = open_session(spec.path, options, graph.content)
     try:
         if graph.has_shared_cache:
-            shared = SharedCacheRunner(session, spec, slots=settings.slots, capacity=capacity)
-            return Decoder(spec, shared, session.provider)
+            _warn_of_slow_caches(settings, session, spec)
+            keeps = session.provider != "cpu" if keeps_logits is None else keeps_logits
+            shared = SharedCacheRunner(
+                session, spec, slots=settings.slots, capacity=capacity, keeps_logits=keeps
+            )
+            return Decoder(spec, shared, _sampler(shared, session, options), session.provider)
         log.warning(
             "the graph has no GroupQueryAttention: it is served one sequence at a time",
             model=settings.id,
             path=str(spec.path),
         )
         growing = GrowingCacheRunner(session, spec, capacity=capacity)
-        return Decoder(spec, growing, session.provider)
+        return Decoder(spec, growing, HostSampler(), session.provider)
     except ArtifactError:
         raise
     except Exception as error:
         raise ArtifactError(f"{spec.path}: a run with one token fails: {error}") from error
+
+
+def _warn_of_slow_caches(settings: ChatModelSettings, session: BindingSession, spec: Spec) -> None:
+    """Say so where attention would leave the device: CUDA's has no kernel for fp32.
+
+    Source: https://github.com/microsoft/onnxruntime/blob/main/docs/OperatorKernels.md
+    """
+    if session.provider == "cuda" and cache_type(session, spec) == np.float32:
+        log.warning(
+            "attention with fp32 caches runs on the CPU: export the model with fp16 for CUDA",
+            model=settings.id,
+            path=str(spec.path),
+        )
+
+
+def _sampler(
+    runner: SharedCacheRunner, session: BindingSession, options: SessionOptions
+) -> Sampler:
+    """Return what chooses tokens where the runner's logits are."""
+    if runner.kept_logits is None:
+        return HostSampler()
+    opened = partial(open_graph, provider=session.provider, options=options)
+    return DeviceSampler(runner.kept_logits, opened)
 
 
 def needed_bytes(settings: ChatModelSettings) -> int:

@@ -3,18 +3,16 @@
 One thread owns it. It knows no clock: callers say what time it is.
 """
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from services.chat.engine.outputs import Delta, Finish, Output, PromptLogprobs, Usage
 from services.chat.engine.prompt_scores import PromptScores
 from services.chat.engine.request import Grammar, Request
-from services.chat.engine.runner import Logits, Row, Runner
+from services.chat.engine.runner import Row, Runner, SomeLogits
+from services.chat.engine.sampler import HostSampler, Sampler
 from services.chat.engine.sampling import adjustments
-from services.chat.engine.sampling.sampler import Choice, try_sample
+from services.chat.engine.sampling.sampler import Choice
 from services.chat.engine.scheduler import Decode, Part, Prefill, Scheduler
 from services.chat.engine.sequence import Job, Reason
 from services.chat.engine.sequence import Sequence as Answer
@@ -54,9 +52,19 @@ class _Writing:
 class Engine:
     """Serves many answers at once."""
 
-    def __init__(self, runner: Runner, pieces: Pieces, limits: Limits) -> None:
-        """Take a decoder, the bytes of its tokens, and its limits."""
+    def __init__(
+        self, runner: Runner, pieces: Pieces, limits: Limits, sampler: Sampler | None = None
+    ) -> None:
+        """Take a decoder, the bytes of its tokens, its limits, and what chooses tokens.
+
+        Args:
+            runner: The decoder.
+            pieces: The bytes of its tokens.
+            limits: What it allows.
+            sampler: Understands the runner's logits; None takes NumPy's.
+        """
         self._runner = runner
+        self._sampler = sampler or HostSampler()
         self._pieces = pieces
         self._limits = limits
         self._slots = Slots(runner.slots)
@@ -132,9 +140,10 @@ class Engine:
                 self._runner.copy(place.source, place.slot, place.cached_tokens)
         step = self._scheduler.next_step()
         if step is not None:
-            answers, logits = self._run(step)
+            computed = [*self._run(step)]
             self._scheduler.note(step)
-            self._go_on(answers, logits)
+            for answers, logits in computed:
+                self._go_on(answers, logits)
         return self._tell()
 
     def check_integrity(self) -> None:
@@ -155,21 +164,22 @@ class Engine:
             PromptScores(request.prompt, top) if choice == 0 and top is not None else None,
         )
 
-    def _run(self, step: Prefill | Decode) -> tuple[list[Answer], Logits]:
-        """Compute a step; return the answers that can go on, and logits, (answers, vocabulary)."""
+    def _run(self, step: Prefill | Decode) -> Iterator[tuple[list[Answer], SomeLogits]]:
+        """Compute a step; yield answers that can go on, and logits, (answers, vocabulary)."""
         match step:
             case Prefill(parts):
-                whole = [part.tokens == part.sequence.missing_tokens for part in parts]
-                logits = np.concatenate([self._prefill(part) for part in parts])
-                return [part.sequence for part in itertools.compress(parts, whole)], logits[whole]
+                for part in parts:
+                    logits = self._prefill(part)
+                    if part.tokens == part.sequence.missing_tokens:
+                        yield [part.sequence], logits
             case Decode(answers):
                 rows = [
                     Row(_slot(answer), answer.tokens[-1], answer.computed_tokens)
                     for answer in answers
                 ]
-                return answers, self._runner.decode(rows)
+                yield answers, self._runner.decode(rows)
 
-    def _prefill(self, part: Part) -> Logits:
+    def _prefill(self, part: Part) -> SomeLogits:
         """Read a part of a prompt; return the last logits, (1, vocabulary)."""
         answer, start = part.sequence, part.sequence.computed_tokens
         tokens = answer.tokens[start : start + part.tokens]
@@ -182,13 +192,13 @@ class Engine:
             scores.extend(logits)
         return logits[-1:]
 
-    def _go_on(self, answers: list[Answer], logits: Logits) -> None:
+    def _go_on(self, answers: list[Answer], logits: SomeLogits) -> None:
         """Choose the next token of each answer that can have one; end the others."""
         places = [place for place, answer in enumerate(answers) if self._can_go_on(answer)]
         if len(places) < len(answers):
             answers, logits = [answers[place] for place in places], logits[places]
         if answers:
-            choices = try_sample(logits, self._rows(answers))
+            choices = self._sampler.try_sample(logits, self._rows(answers))
             for answer, choice in zip(answers, choices, strict=True):
                 self._untold += self._extend(answer, choice)
 

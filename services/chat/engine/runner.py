@@ -7,7 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from services.chat.engine.device_sampling.device_logits import DeviceLogits
+
 Logits = NDArray[np.float32]
+SomeLogits = Logits | DeviceLogits
+"""Logits on the host, or where the decoder runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,13 @@ class Runner(Protocol):
     def capacity_tokens(self) -> int:
         """How many tokens each of them may have."""
 
-    def prefill(self, slot: int, tokens: Sequence[int], start: int) -> Logits:
+    def prefill(self, slot: int, tokens: Sequence[int], start: int) -> SomeLogits:
         """Read tokens into a slot that holds `start` already; return logits (1, vocabulary)."""
 
     def score(self, slot: int, tokens: Sequence[int], start: int) -> Logits:
         """Read tokens as `prefill` does; return logits after each of them, (tokens, vocabulary)."""
 
-    def decode(self, rows: Sequence[Row]) -> Logits:
+    def decode(self, rows: Sequence[Row]) -> SomeLogits:
         """Read a token into each of several slots; return logits (rows, vocabulary)."""
 
     def copy(self, source: int, slot: int, tokens: int) -> None:

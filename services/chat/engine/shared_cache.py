@@ -1,15 +1,27 @@
 """Runs decoders that write keys and values in place: many sequences at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from services.chat.engine.cache import Cache
+from services.chat.engine.device_sampling.device_logits import DeviceLogits
 from services.chat.engine.feeds import LAST, Integers, check_inputs, feeds_of
 from services.chat.engine.folder import Spec
 from services.chat.engine.head import LOGIT_PLACES
-from services.chat.engine.runner import Logits, Row
-from services.runtime.onnx import BindingSession, BoundRun
+from services.chat.engine.runner import Logits, Row, SomeLogits
+from services.runtime.onnx import Array, BindingSession, BoundRun, Buffer
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A run of some slots side by side."""
+
+    first: int
+    count: int
+    feeds: Mapping[str, Array]
+    logits_per_row: int
 
 
 class SharedCacheRunner:
@@ -25,8 +37,27 @@ class SharedCacheRunner:
     (com.microsoft.GroupQueryAttention)
     """
 
-    def __init__(self, session: BindingSession, spec: Spec, *, slots: int, capacity: int) -> None:
+    kept_logits: Buffer | None = None
+    """The logits of all slots where the graph runs, (slots, 1, vocabulary); None where it returns
+    them."""
+
+    def __init__(
+        self,
+        session: BindingSession,
+        spec: Spec,
+        *,
+        slots: int,
+        capacity: int,
+        keeps_logits: bool = False,
+    ) -> None:
         """Take a loaded graph and try it.
+
+        Args:
+            session: The graph.
+            spec: What its folder says.
+            slots: How many sequences to hold.
+            capacity: Tokens of each.
+            keeps_logits: Whether logits stay where the graph runs.
 
         Raises:
             ArtifactError: The graph has an input that nobody can fill, or gives other logits.
@@ -36,9 +67,13 @@ class SharedCacheRunner:
         self._cache = Cache(session, spec, slots=slots, capacity=capacity)
         self._lengths = np.zeros(slots, np.int64)
         self._bound: dict[tuple[int, int], BoundRun] = {}
+        self._keeping: dict[tuple[int, int], BoundRun] = {}
         check_inputs(session, spec)
-        self.vocabulary = self.prefill(0, [0], 0).shape[1]
+        logits = self._returned(self._reading(0, [0], 0, LAST))
         self._lengths[0] = 0
+        self.vocabulary = logits.shape[2]
+        if keeps_logits:
+            self.kept_logits = session.allocate((slots, 1, self.vocabulary), logits.dtype)
 
     @property
     def slots(self) -> int:
@@ -50,20 +85,24 @@ class SharedCacheRunner:
         """How many tokens each of them may have."""
         return self._cache.capacity_tokens
 
-    def prefill(self, slot: int, tokens: Sequence[int], start: int) -> Logits:
+    def prefill(self, slot: int, tokens: Sequence[int], start: int) -> SomeLogits:
         """Read tokens into a slot that holds `start` already; return logits (1, vocabulary)."""
-        return self._read(slot, tokens, start, LAST)[-1:].copy()
+        step = self._reading(slot, tokens, start, LAST)
+        if self._try_keep(step):
+            return DeviceLogits((slot,))
+        return np.array(self._returned(step)[0, -1:], np.float32)
 
     def score(self, slot: int, tokens: Sequence[int], start: int) -> Logits:
         """Read tokens as `prefill` does; return logits after each of them, (tokens, vocabulary)."""
-        logits = self._read(slot, tokens, start, np.arange(len(tokens)))
+        step = self._reading(slot, tokens, start, np.arange(len(tokens)))
+        logits = np.array(self._returned(step)[0], np.float32)
         if len(logits) == len(tokens):
-            return logits.copy()
+            return logits
         # The export limited the head to the last token.
-        each = [self.prefill(slot, [token], start + n) for n, token in enumerate(tokens)]
+        each = [self.score(slot, [token], start + n) for n, token in enumerate(tokens)]
         return np.concatenate(each)
 
-    def decode(self, rows: Sequence[Row]) -> Logits:
+    def decode(self, rows: Sequence[Row]) -> SomeLogits:
         """Read a token into each of several slots; return logits (rows, vocabulary)."""
         first, count = self._range_of(rows)
         ids = np.zeros((count, 1), np.int64)
@@ -74,41 +113,57 @@ class SharedCacheRunner:
             ids[row.slot - first] = row.token
             starts[row.slot - first] = row.start
             self._lengths[row.slot] = row.start + 1
-        logits = self._run(first, ids, starts[:, None])
-        return logits[[row.slot - first for row in rows], -1]
+        step = self._step(first, ids, starts[:, None])
+        slots = [row.slot for row in rows]
+        if self._try_keep(step):
+            return DeviceLogits(tuple(slots))
+        logits = self._returned(step)[[slot - first for slot in slots], -1]
+        return logits.astype(np.float32, copy=False)
 
     def copy(self, source: int, slot: int, tokens: int) -> None:
         """Make a slot begin with the first tokens of another one."""
         self._cache.copy(source, slot, tokens)
         self._lengths[slot] = tokens
 
-    def _read(self, slot: int, tokens: Sequence[int], start: int, asked: Integers) -> Logits:
-        """Read tokens into a slot; return the logits that are asked for, or all, as `_run` does."""
+    def _reading(self, slot: int, tokens: Sequence[int], start: int, asked: Integers) -> _Step:
+        """Return what reads tokens into a slot."""
         self._lengths[slot] = start + len(tokens)
         places = np.arange(start, start + len(tokens))[None]
-        logits: Logits = self._run(slot, np.array([tokens], np.int64), places, asked)[0]
-        return logits
+        return self._step(slot, np.array([tokens], np.int64), places, asked)
 
-    def _run(self, first: int, ids: Integers, places: Integers, asked: Integers = LAST) -> Logits:
-        """Run the rows from `first` on; ids and places are (rows, tokens).
-
-        The logits, (rows, those asked for or all tokens, vocabulary), are gone with the next run.
-        """
+    def _step(self, first: int, ids: Integers, places: Integers, asked: Integers = LAST) -> _Step:
+        """Return a run of the rows from `first` on; ids and places are (rows, tokens)."""
         assert places.max() < self.capacity_tokens
         feeds = feeds_of(self._session, self._spec, ids, places, asked)
         logits_per_row = len(asked) if LOGIT_PLACES in feeds else ids.shape[1]
-        (logits,) = self._bound_run(first, len(ids), logits_per_row).run(feeds)
-        return logits.astype(np.float32, copy=False)
+        return _Step(first, len(ids), feeds, logits_per_row)
 
-    def _bound_run(self, first: int, count: int, logits_per_row: int) -> BoundRun:
-        """Return a run on some slots; it is kept where the next one will have logits alike."""
-        bound = self._bound.get((first, count)) if logits_per_row == 1 else None
+    def _returned(self, step: _Step) -> Array:
+        """Run; return logits, (rows, those asked for or all tokens, vocabulary).
+
+        They are gone with the next run.
+        """
+        place = step.first, step.count
+        bound = self._bound.get(place) if step.logits_per_row == 1 else None
         if bound is None:
-            inputs, outputs = self._cache.rows(first, count)
-            bound = self._session.bind(inputs, outputs, [self._spec.names.logits])
-            if logits_per_row == 1:
-                self._bound[first, count] = bound
-        return bound
+            bound = self._session.bind(*self._cache.rows(*place), [self._spec.names.logits])
+            # It is kept where the next one will have logits alike.
+            if step.logits_per_row == 1:
+                self._bound[place] = bound
+        (logits,) = bound.run(step.feeds)
+        return logits
+
+    def _try_keep(self, step: _Step) -> bool:
+        """Run with logits to the rows of their slots, where there is memory for them."""
+        if self.kept_logits is None or step.logits_per_row != 1:
+            return False
+        place = step.first, step.count
+        if place not in self._keeping:
+            inputs, outputs = self._cache.rows(*place)
+            outputs[self._spec.names.logits] = self.kept_logits.rows(*place)
+            self._keeping[place] = self._session.bind(inputs, outputs, [])
+        self._keeping[place].run(step.feeds)
+        return True
 
     def _range_of(self, rows: Sequence[Row]) -> tuple[int, int]:
         """Return the first slot to compute, and how many.

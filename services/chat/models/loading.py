@@ -35,7 +35,7 @@ def load_model(settings: ChatModelSettings, service: ChatSettings) -> ChatModel:
     limits = _limits(settings, service, decoder, tokenizer)
     grammars = _grammars(prompting, tokenizer, limits)
     thread = EngineThread(
-        Engine(decoder.runner, prompting.pieces, limits),
+        Engine(decoder.runner, prompting.pieces, limits, decoder.sampler),
         name=settings.id,
         slots=decoder.runner.slots,
         waiting_requests=service.waiting_requests,

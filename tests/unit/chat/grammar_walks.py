@@ -7,15 +7,15 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import tokenizers
 
-from services.chat.engine.events import ContentDelta, Event, Parser, ReasoningDelta
+from services.chat.engine.conversation import Constraint, Conversation, Tool, ToolChoice
+from services.chat.engine.events import Event, Parser
 from services.chat.engine.grammars import Grammars
 from services.chat.engine.reasoning import AnswerParser, ReasoningParser, ReasoningTags
 from services.chat.engine.request import Grammar
 from services.chat.engine.text.pieces import Pieces
 from services.chat.engine.text.stream import TextStream
 from services.chat.engine.tool_calls.formats import FORMATS, CallFormat
-from services.chat.engine.tool_calls.sink import Tools
-from tests.unit.chat.pieces_of_text import read
+from tests.unit.chat.pieces_of_text import joined, read, told
 from tests.unit.chat.tokenizers_of_tests import byte_level
 
 THINK = ReasoningTags("<think>", "</think>")
@@ -25,6 +25,31 @@ PADDING = 70
 
 KINDS = ("special", "added", "text")
 """Marks may be special tokens, added ones that are called text, and plain text."""
+
+MESSAGES = ({"role": "user", "content": "Hello"},)
+
+
+def wanting(kind: str, value: object = None, *, strict: bool = True) -> Conversation:
+    """Return a conversation whose answer has a form."""
+    return Conversation(MESSAGES, constraint=Constraint(kind, value, strict=strict))
+
+
+def calling(
+    *tools: Tool,
+    mode: str = "required",
+    names: Collection[str] | None = None,
+    parallel: bool = True,
+    constraint: Constraint | None = None,
+) -> Conversation:
+    """Return a conversation with tools."""
+    choice = ToolChoice(mode, None if names is None else frozenset(names))
+    return Conversation(
+        MESSAGES,
+        tools=tools,
+        tool_choice=choice,
+        parallel_tool_calls=parallel,
+        constraint=constraint,
+    )
 
 
 @functools.cache
@@ -49,21 +74,15 @@ class Model:
         *,
         kind: str = "special",
         tokenizer: tokenizers.Tokenizer | None = None,
-        eos: Collection[int] | None = None,
+        eos: Collection[str] = ENDS,
     ) -> None:
-        marks = (*filter(None, call_format.marks), *((tags.begin, tags.end) if tags else ()))
         self.call_format = call_format
         self.tags = tags
+        marks = (*filter(None, call_format.marks), *((tags.begin, tags.end) if tags else ()))
         self.tokenizer = tokenizer or tokenizer_with(marks, kind)
         self.vocabulary = self.tokenizer.get_vocab_size() + PADDING
-        self.eos = frozenset(eos or map(self.tokenizer.token_to_id, ENDS))
+        self.eos = frozenset(map(self.tokenizer.token_to_id, eos))
         self.pieces = Pieces(self.tokenizer, shown=marks)
-        closing = ['"', "}", "]", "<|end|>", *((tags.end,) if tags else ())]
-        shape = call_format.shape
-        closing += [shape.tail, shape.after]
-        if shape.parameters:
-            closing.append(f"\n{shape.parameters.value_end}")
-        self._closing = [mark.encode() for mark in closing if mark]
         self.grammars = Grammars(
             self.tokenizer,
             vocabulary=self.vocabulary,
@@ -71,78 +90,108 @@ class Model:
             call_format=call_format,
             tags=tags,
         )
+        shape = call_format.shape
+        closing = ['"', "}", "]", shape.tail, shape.after, "<|end|>", tags.end if tags else ""]
+        if shape.parameters:
+            closing.append(f"\n{shape.parameters.value_end}")
+        self._closing = [mark.encode() for mark in closing if mark]
+        size = self.tokenizer.get_vocab_size()
+        self._by_bytes = {self.pieces.bytes_of(token): token for token in range(size)}
+
+    def grammar(self, conversation: Conversation, *, thinks: bool = False) -> Grammar:
+        """Return what restrains an answer."""
+        new_grammar = self.grammars.of_conversation(conversation, thinks=thinks)
+        assert new_grammar is not None
+        return new_grammar()
 
     def allowed(self, grammar: Grammar) -> list[int]:
         """Return the tokens that may come next."""
         bits = np.unpackbits(grammar.mask().view(np.uint8), bitorder="little")
         return [int(token) for token in np.flatnonzero(bits)]
 
-    def walk(self, grammar: Grammar, seeded: random.Random, most: int = 3000) -> str:
-        """Return an answer of random tokens, ended where that is allowed more often than not."""
-        tokens, written = list[int](), b""
-        while len(tokens) < most:
-            token = self._choose(written, self.allowed(grammar), seeded)
+    def encoded(self, text: str) -> list[int]:
+        """Return the usual tokens of a text."""
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def takes(self, grammar: Grammar, text: str) -> bool:
+        """Return whether an answer may be this text, in the usual tokens."""
+        for token in self.encoded(text):
+            if token not in self.allowed(grammar):
+                return False
+            grammar.accept(token)
+        return self.eos <= {*self.allowed(grammar)}
+
+    def walk(
+        self, grammar: Grammar, seeded: random.Random, towards: str = "", begun: str = ""
+    ) -> str:
+        """Return an answer of random tokens.
+
+        Args:
+            grammar: Says what may come.
+            seeded: Where the tokens come from.
+            towards: A text that the answer tends to.
+            begun: What the answer begins with.
+        """
+        marks = [*self._closing, *filter(None, [towards.encode()])]
+        tokens, written = self.encoded(begun), begun.encode()
+        for token in tokens:
+            assert token in self.allowed(grammar)
+            grammar.accept(token)
+        while len(tokens) < 6000:
+            token = self._choose(written, self.allowed(grammar), marks, seeded)
             if token in self.eos:
                 return self.text(tokens)
             tokens.append(token)
             written += self.pieces.bytes_of(token)
             grammar.accept(token)
-        raise AssertionError(f"no end: {self.text(tokens)}")
-
-    def takes(self, grammar: Grammar, text: str) -> bool:
-        """Return whether an answer may be this text, in the usual tokens."""
-        for token in self.tokenizer.encode(text, add_special_tokens=False).ids:
-            if token not in self.allowed(grammar):
-                return False
-            grammar.accept(token)
-        return self.eos <= {*self.allowed(grammar)}
+        raise AssertionError(f"no end: {self.text(tokens)[:500]}")
 
     def text(self, tokens: Sequence[int]) -> str:
         """Return what the engine makes of tokens."""
         stream = TextStream(self.pieces)
         return "".join(map(stream.push, tokens)) + stream.finish()
 
-    def events(self, text: str, tools: Tools, *, thinks: bool = False) -> list[Event]:
-        """Return what callers are told of an answer."""
+    def events(self, text: str, conversation: Conversation, *, thinks: bool = False) -> list[Event]:
+        """Return what callers are told of an answer, neighbours joined."""
+        tools = {tool.name: tool.parameters or {} for tool in conversation.callable_tools}
         parser: Parser = self.call_format.new_parser(tools)
-        if self.tags:
+        if self.tags and not self.call_format.tells_reasoning:
             parser = AnswerParser(ReasoningParser(self.tags, is_open=thinks), parser)
-        return read(parser, [text])
+        return joined(read(parser, [text]))
 
-    def _choose(self, written: bytes, allowed: list[int], seeded: random.Random) -> int:
+    def calls(
+        self, text: str, conversation: Conversation, *, thinks: bool = False
+    ) -> list[tuple[str, str]]:
+        """Return the calls in an answer: names and arguments."""
+        events = told(self.events(text, conversation, thinks=thinks))
+        return [event for event in events if isinstance(event, tuple)]
+
+    def _choose(
+        self, written: bytes, allowed: list[int], marks: list[bytes], seeded: random.Random
+    ) -> int:
         """Return a token: the longer the answer, the sooner one that comes nearer to its end."""
         assert allowed, "a mask is never empty"
-        is_late = len(written) > 100
+        is_late = len(written) > 60
         ends = [token for token in allowed if token in self.eos]
-        if ends and seeded.random() < (0.9 if is_late else 0.4):
-            assert {*ends} == self.eos, "all tokens that end an answer end it"
+        if ends and seeded.random() < (0.9 if is_late else 0.3):
             return seeded.choice(ends)
         haste = seeded.random()
-        if haste < (0.9 if is_late else 0.3):
-            nearest = max(self._progress(written, token) for token in allowed)
-            if nearest > 1 or haste < 0.3:
-                near = [t for t in allowed if self._progress(written, t) == nearest]
-                return seeded.choice(near)
+        if haste < (0.9 if is_late else 0.4):
+            steps = self._steps(written, {*allowed}, marks)
+            furthest = max(steps.values(), default=0)
+            if furthest > 1 or (steps and haste < 0.3):
+                return seeded.choice([token for token in steps if steps[token] == furthest])
         return seeded.choice(allowed)
 
-    def _progress(self, written: bytes, token: int) -> int:
-        """Return how far a token gets towards the end of something."""
-        piece = self.pieces.bytes_of(token)
-        whole = written[-20:] + piece
-        steps = (
-            length
-            for mark in self._closing
-            for length in range(len(piece), len(mark) + 1)
-            if whole.endswith(mark[:length])
-        )
-        return max(steps, default=0) if piece else 0
-
-
-def content_of(events: Sequence[Event]) -> str:
-    """Return the words among events."""
-    return "".join(event.text for event in events if isinstance(event, ContentDelta))
-
-
-def thoughts_of(events: Sequence[Event]) -> str:
-    """Return the thoughts among events."""
-    return "".join(event.text for event in events if isinstance(event, ReasoningDelta))
+    def _steps(self, written: bytes, allowed: set[int], marks: list[bytes]) -> dict[int, int]:
+        """Return tokens that go on with a mark, or begin one, and how much of it is there then."""
+        steps = dict[int, int]()
+        for mark in marks:
+            begun = [n for n in range(len(mark)) if written.endswith(mark[:n])]
+            for start in {0, max(begun)}:
+                for end in range(start + 1, len(mark) + 1):
+                    token = self._by_bytes.get(mark[start:end])
+                    if token in allowed:
+                        steps[token] = max(steps.get(token, 0), end)
+        return steps

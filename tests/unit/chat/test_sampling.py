@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.chat.engine.request import Sampling
+from services.chat.engine.sampling import blocks, sampler
 from services.chat.engine.sampling.adjustments import Row, adjust
-from services.chat.engine.sampling.candidates import candidates
+from services.chat.engine.sampling.fields import Whole
 from services.chat.engine.sampling.logprobs import logprobs_of
-from services.chat.engine.sampling.race import draw
-from services.chat.engine.sampling.randomness import key_of, uniforms
+from services.chat.engine.sampling.randomness import MOST_TOKENS, delays, key_of, least_delays
 from services.chat.engine.sampling.sampler import try_sample
 from tests.unit.chat.properties import same_examples
 
@@ -69,69 +69,109 @@ def slow_probabilities(logits, sampling):
     return weights / weights.sum()
 
 
-def probabilities(logits, sampling):
-    ids, weights = candidates(logits, sampling)
-    result = np.zeros(len(logits))
-    result[slice(None) if ids is None else ids] = weights
-    return result / result.sum()
+def whole(logits, temperature=1.0):
+    return Whole(logits, blocks.maxima(logits), temperature)
+
+
+def draw(logits, sampling, key):
+    return sampler.draw(whole(logits, sampling.temperature), sampling, key)
+
+
+def slow_draw(probabilities, key):
+    """Whoever arrives first, of all tokens."""
+    tokens = np.arange(len(probabilities), dtype=np.uint32)
+    with np.errstate(divide="ignore"):
+        return (delays(key, tokens) / probabilities).argmin()
+
+
+def keys(count):
+    return [key_of(seed, 0, 0) for seed in range(count)]
 
 
 @settings(same_examples, max_examples=300)
 @given(
     seed=st.integers(0, 2**32),
-    size=st.sampled_from([1, 2, 5, 50, 2000]),
+    size=st.sampled_from([1, 2, 5, 50, 2000, 10_000]),
     temperature=st.sampled_from([0.01, 0.5, 1.0, 2.0]),
     top_k=st.sampled_from([0, 1, 3, 40, 5000]),
     top_p=st.sampled_from([0.0, 0.1, 0.5, 0.9, 0.999, 1.0]),
     min_p=st.sampled_from([0.0, 0.05, 0.5, 1.0]),
 )
-def test_candidates_are_those_of_the_oracle(seed, size, temperature, top_k, top_p, min_p):
+def test_the_token_is_the_first_to_arrive_of_those_of_the_oracle(
+    seed, size, temperature, top_k, top_p, min_p
+):
     logits = logits_of(np.random.default_rng(seed), size=size)[0]
     sampling = Sampling(temperature, top_k, top_p, min_p)
+    expected = slow_probabilities(logits, sampling)
 
-    found = probabilities(logits, sampling)
-
-    np.testing.assert_allclose(found, slow_probabilities(logits, sampling), atol=1e-5, rtol=0)
+    for key in keys(8):
+        assert draw(logits, sampling, key) == slow_draw(expected, key)
 
 
 def test_equal_logits_at_the_edge_are_kept_by_top_k_and_cut_by_top_p():
     logits = np.zeros(8, np.float32)
 
-    assert np.count_nonzero(probabilities(logits, Sampling(top_k=3))) == 8
-    assert list(np.flatnonzero(probabilities(logits, Sampling(top_p=0.5)))) == [0, 1, 2, 3]
+    def drawn(sampling):
+        return {draw(logits, sampling, key) for key in keys(200)}
+
+    assert drawn(Sampling(top_k=3)) == set(range(8))
+    assert drawn(Sampling(top_p=0.5)) == {0, 1, 2, 3}
 
 
 def test_what_is_forbidden_is_never_drawn():
-    logits = np.full(2000, -np.inf, np.float32)
-    logits[[600, 1700]] = 0
-    ids, weights = candidates(logits, Sampling())
+    logits = np.full(20_000, -np.inf, np.float32)
+    logits[[600, 17_000]] = 0
 
-    assert {draw(ids, weights, key_of(seed, 0, 0)) for seed in range(64)} == {600, 1700}
+    for sampling in (Sampling(), Sampling(top_p=0.99), Sampling(top_k=5), Sampling(min_p=0.1)):
+        assert {draw(logits, sampling, key) for key in keys(64)} == {600, 17_000}
 
 
-@pytest.mark.parametrize("size", [1, 2, 50, 20_000])
-@pytest.mark.parametrize("spread", [0, 1, 15])
-def test_the_first_of_the_race_is_the_one_of_the_oracle(rng, size, spread):
-    weights = np.exp(spread * rng.normal(size=size)).astype(np.float32)
-    weights[rng.random(size) < 0.2] = 0
-    weights[-1] = 1
-    tokens = np.arange(size, dtype=np.uint32)
-    for seed in range(50):
-        key = key_of(seed, 0, 0)
-        numbers = uniforms(key, tokens).astype(np.float64)
-        with np.errstate(divide="ignore"):
-            times = -np.log1p(-numbers) / weights.astype(np.float64)
+@pytest.mark.parametrize("size", [1, 2, 50, 8191, 8192, 8193, 20_000, 151_936])
+@pytest.mark.parametrize("spread", [0, 1, 4, 15])
+def test_the_first_of_a_race_is_the_one_of_the_oracle(rng, size, spread):
+    logits = (spread * rng.normal(size=size)).astype(np.float32)
+    logits[rng.random(size) < 0.2] = -np.inf
+    logits[-1] = 1
+    field = whole(logits, 0.7)
+    weights = np.exp((logits.astype(np.float64) - logits.max()) / 0.7)
 
-        assert draw(None, weights, key) == times.argmin()
+    for key in keys(12):
+        assert field.draw(key) == slow_draw(weights, key)
 
 
 def test_a_draw_from_some_tokens_is_that_from_all_where_it_is_among_them(rng):
-    weights = rng.random(300).astype(np.float32)
-    for seed in range(100):
-        key = key_of(seed, 0, 0)
-        token = draw(None, weights, key)
-        ids = np.unique([token, *rng.integers(0, 300, size=40)])
-        assert draw(ids, weights[ids], key) == token
+    field = whole(logits_of(rng, size=20_000)[0])
+    for key in keys(100):
+        token = field.draw(key)
+        assert field.at_least(1e-9).draw(key) == token
+        ahead = field.likelier(token)
+        assert token not in ahead.ids
+        assert not len(ahead.ids) or ahead.draw(key) in ahead.ids
+
+
+@settings(same_examples, max_examples=100)
+@given(
+    seed=st.integers(0, 2**32),
+    size=st.sampled_from([1, 50, 8191, 8192, 8193, 16_384, 40_000]),
+    count=st.sampled_from([1, 2, 40, 9000]),
+    spread=st.sampled_from([0.0, 1.0, 5.0]),
+)
+def test_what_blocks_tell_is_what_their_tokens_tell(seed, size, count, spread):
+    logits = np.round(spread * np.random.default_rng(seed).normal(size=size), 1).astype(np.float32)
+    largest = blocks.maxima(logits)
+    falling = np.sort(logits)[::-1]
+    edge = falling[min(count, size) - 1]
+
+    assert len(largest) == min(size, blocks.BLOCKS)
+    assert largest.max() == logits.max()
+    everything = np.sort(blocks.tokens_of(np.arange(len(largest)), size))
+    np.testing.assert_array_equal(everything, np.arange(size))
+    assert all(logits[blocks.tokens_of(np.array([3 % size]), size)] <= largest[3 % size])
+    expected = np.flatnonzero(logits >= edge)
+    np.testing.assert_array_equal(blocks.at_least(logits, largest, edge), expected)
+    np.testing.assert_array_equal(blocks.largest_tokens(logits, largest, count), expected)
+    weights = np.exp(logits)
+    assert blocks.total(weights) == pytest.approx(weights.sum(dtype=np.float64), rel=1e-6)
 
 
 def test_noise_in_the_logits_hardly_ever_changes_what_is_drawn(rng):
@@ -159,18 +199,41 @@ def test_tokens_come_as_often_as_they_are_likely(rng):
     np.testing.assert_allclose(counts / 4000, expected, atol=0.03)
 
 
-def test_random_numbers_are_even_and_differ_by_seed_choice_place_and_token():
-    tokens = np.arange(1000, dtype=np.uint32)
-    keys = [key_of(s, c, p) for s in range(5) for c in range(5) for p in range(8)]
-    numbers = np.stack([uniforms(key, tokens) for key in keys])  # (keys, tokens)
+def test_delays_are_exponential_and_differ_by_seed_choice_place_and_token():
+    sharers = [np.arange(25) + blocks.BLOCKS * place for place in (0, 1, 5, 17, 18, 40, 62, 63)]
+    tokens = np.concatenate([np.arange(800), *sharers]).astype(np.uint32)
+    all_keys = [key_of(s, c, p) for s in range(10) for c in range(10) for p in range(16)]
+    numbers = np.stack([-np.expm1(-delays(key, tokens)) for key in all_keys])  # (keys, tokens)
 
-    assert len(set(keys)) == 200
+    assert len(set(all_keys)) == 1600
     assert 0 < numbers.min() < numbers.max() < 1
-    assert len(np.unique(numbers)) > 0.98 * numbers.size
+    assert len(np.unique(numbers[:, :800])) > 0.98 * numbers[:, :800].size
     counts, _ = np.histogram(numbers, bins=20, range=(0, 1))
     assert abs(counts / numbers.size * 20 - 1).max() < 0.03
-    assert abs(np.corrcoef(numbers[:50])[~np.eye(50, dtype=bool)]).max() < 0.15
-    assert abs(np.corrcoef(numbers.T[:50])[~np.eye(50, dtype=bool)]).max() < 0.35
+    for some in (numbers[:50, :800], numbers.T[:50], numbers.T[800:]):
+        correlations = np.corrcoef(some)[~np.eye(len(some), dtype=bool)]
+        assert abs(correlations).max() < 5 / math.sqrt(some.shape[1])
+
+
+def test_the_first_of_a_block_comes_as_late_as_all_its_tokens_together_say():
+    """The least of 64 exponential delays is exponential, too, and 64 times as early."""
+    tokens = np.arange(7, MOST_TOKENS, blocks.BLOCKS, dtype=np.uint32)
+
+    firsts = np.array([delays(key, tokens).min() for key in keys(4000)])
+    places = collections.Counter(int(delays(key, tokens).argmin()) for key in keys(4000))
+
+    assert len(tokens) == 64
+    assert firsts.mean() * 64 == pytest.approx(1, abs=0.05)
+    assert firsts.std() * 64 == pytest.approx(1, abs=0.05)
+    assert len(places) == 64
+    assert max(places.values()) < 2 * 4000 / 64
+
+
+def test_no_delay_is_below_the_least_of_its_block(rng):
+    tokens = rng.integers(0, MOST_TOKENS, size=5000).astype(np.uint32)
+
+    for key in keys(20):
+        assert (delays(key, tokens) >= least_delays(key, tokens) * (1 - 1e-6)).all()
 
 
 def test_every_place_of_an_answer_has_a_number_of_its_own():
@@ -203,7 +266,7 @@ def test_seeds_may_be_negative_or_large():
 def test_adjustments_are_those_of_the_oracle(
     seed, prompt, answer, repetition, frequency, presence, bias, words
 ):
-    logits = logits_of(np.random.default_rng(seed), rows=3)
+    logits = logits_of(np.random.default_rng(seed))[0]
     sampling = Sampling(
         repetition_penalty=repetition,
         frequency_penalty=frequency,
@@ -211,20 +274,20 @@ def test_adjustments_are_those_of_the_oracle(
         logit_bias=bias,
     )
     mask = None if words is None else np.array(words, np.uint32)
-    rows = [row(), row(sampling, prompt, answer, mask=mask), row()]
+    asking = row(sampling, prompt, answer, mask=mask)
     before = logits.copy()
 
-    adjusted = adjust(logits, rows)
+    adjusted = adjust(logits, asking)
 
-    np.testing.assert_allclose(adjusted[1], slow_adjust(logits[1], rows[1]), atol=1e-4)
-    np.testing.assert_array_equal(adjusted[[0, 2]], logits[[0, 2]])
+    np.testing.assert_allclose(adjusted, slow_adjust(logits, asking), atol=1e-4)
     np.testing.assert_array_equal(logits, before)
 
 
 def test_without_adjustments_nothing_is_copied(rng):
-    logits = logits_of(rng, rows=2)
+    (logits,) = logits_of(rng)
 
-    assert adjust(logits, [row(), row(Sampling(0))]) is logits
+    assert adjust(logits, row()) is logits
+    assert adjust(logits, row(Sampling(0))) is logits
 
 
 def test_the_likeliest_token_is_taken_at_temperature_zero(rng):

@@ -93,6 +93,11 @@ class _AnswerWriter:
         self._conversation = conversation
 
     def thoughts(self, *, is_open: bool) -> str:
+        """Return thoughts; where the prompt has not begun them, they may be left out.
+
+        They hold no marks of calls where these are tokens: a model that wants to call a tool has
+        to end its thoughts first.
+        """
         tags = self._forms.tags
         if tags is None:
             return ""
@@ -100,9 +105,10 @@ class _AnswerWriter:
         return text if is_open else f"({self._notation.literal(tags.begin)} {text})?"
 
     def behind_thoughts(self) -> str:
+        """Return content, words or calls, as the caller wants them."""
         opening = opening_of(self._forms.call_format)
         before_calls = f"{SPACE} {self._notation.literal(opening)}"
-        if self._must_call:
+        if self._conversation.tool_choice.mode == "required":
             return f"{before_calls} {self._calls(opening)}"
         if self._conversation.constraint is None:
             return self._words_or_calls(opening)
@@ -112,9 +118,10 @@ class _AnswerWriter:
         return f"{content} | {before_calls} {self._calls(opening)}"
 
     def in_channels(self) -> str:
+        """Return the whole answer of a model whose thoughts, words and calls have channels."""
         channels = ChannelNotation(self._notation)
         before = f"({channels.thoughts()})?"
-        if self._must_call:
+        if self._conversation.tool_choice.mode == "required":
             return f"{before} {self._calls()}"
         if self._conversation.constraint is None:
             before, last = channels.words(), channels.any_final()
@@ -123,12 +130,6 @@ class _AnswerWriter:
         if not self._conversation.callable_tools:
             return f"{before} {last}"
         return f"{before} ({last} | {self._calls()})"
-
-    @property
-    def _must_call(self) -> bool:
-        return self._conversation.tool_choice.mode == "required" and bool(
-            self._conversation.offered
-        )
 
     def _words_or_calls(self, opening: str) -> str:
         """Return any words without calls, or any words and then calls."""

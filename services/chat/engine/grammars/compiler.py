@@ -38,6 +38,8 @@ _IN_WORDS = (
     (r"oneOf constraints are not.*", r"the choices of 'oneOf' overlap; 'anyOf' allows that"),
     (r"Unsatisfiable schema: (.*)", r"no value fulfils it: \1"),
     (r"Expected f64", "Expected a number"),
+    (r"NoExtension.*", "no answer of this model fulfils it"),
+    (r".*(?i:too (?:many|big|large)|fuel|max is|limit|Unable to determine).*", "it is too complex"),
 )
 """What llguidance says, and how callers are told."""
 _PLACE = re.compile(r"(?:at )?(\d+)\((\d+)\): ")
@@ -90,7 +92,7 @@ class Compiler:
         first = beginning.deep_copy()
         first.compute_bitmask()  # also the slowest: what it finds out is shared by all copies
         if first.is_error():
-            raise _invalid(param, "no answer of this model can fulfil it.")
+            raise _invalid(param, _in_words(first.get_error()))
         return beginning
 
     def _matcher(self, source: str) -> LLMatcher:

@@ -5,10 +5,12 @@ come in the order of the schema; others than it names come only where it names n
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from services.chat.engine.grammars.keywords import ANNOTATIONS
 from services.chat.engine.grammars.notation import Notation, Part, Script
-from services.chat.engine.grammars.schemas import ANNOTATIONS, located
+from services.chat.engine.grammars.schemas import located
 from services.chat.engine.grammars.subschemas import Schema
 from services.chat.engine.grammars.texts import none_of
 from services.chat.engine.grammars.unfit import UnfitError
@@ -84,7 +86,8 @@ class ParameterWriter:
         """Return a value and the tag behind it."""
         behind = f"{self._gap}{self._tags.value_end}"
         if not _is_text(schema):
-            value = Part({"json_schema": located(part.grammar["json_schema"], key)}, part.param)
+            whole = part.grammar["json_schema"]
+            value = replace(part, grammar={"json_schema": located(whole, key)})
             return f"{self._script.embed(value)} {self._notation.literal(behind)}"
         choices = _choices(schema)
         if not choices:

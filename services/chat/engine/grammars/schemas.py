@@ -6,20 +6,22 @@ without a limit of its own. What else is wrong with a schema, it says itself.
 Source: https://github.com/guidance-ai/llguidance/blob/main/docs/json_schema.md
 """
 
-import re
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
+from services.chat.engine.grammars.keywords import (
+    ANNOTATIONS,
+    PATTERNS,
+    checked,
+    simplified,
+    without,
+)
 from services.chat.engine.grammars.references import check_references
 from services.chat.engine.grammars.subschemas import Schema, all_schemas, rebuilt
 from services.chat.engine.grammars.unfit import UnfitError
-from services.runtime.errors import shown
 
 MAX_SCHEMAS = 5000
 """Of one schema, all that stand within it."""
-MAX_PROPERTIES = 1000
-"""Of one object: what a token costs grows with the properties that may come next."""
 MAX_PATTERNS = 8
 """Patterns and formats where schemas are combined: a text may have to fulfil all at once, which
 takes twice the time for each."""
@@ -27,26 +29,7 @@ takes twice the time for each."""
 WHITE_SPACE = r" |\r?\n[ \t]{0,32}"
 """Between the parts of a JSON text: none, one space, or a line break with an indentation."""
 
-_NAMES = ("$id", "id", "$anchor")
-"""Names of schemas within documents: references go by place here."""
-_PATTERNS = ("pattern", "format")
-_BEYOND = re.compile(r"\(\?<?[=!]|\\[1-9bB]")
-"""What JavaScript's patterns have and llguidance's lack: what stands around, what came before."""
-_SHAPES = {
-    "type": str | list,
-    **dict.fromkeys(("properties", "patternProperties", "$defs", "definitions"), dict),
-    **dict.fromkeys(("required", "enum", "allOf", "anyOf", "oneOf", "prefixItems"), list),
-}
-_IN_WORDS = {str | list: "a name or a list of names", dict: "an object", list: "a list"}
-ANNOTATIONS = {"$comment", "$defs", "$schema", "default", "definitions", "deprecated"} | {
-    "description",
-    "examples",
-    "nullable",
-    "readOnly",
-    "title",
-    "writeOnly",
-}
-"""Keywords that restrain nothing; `nullable` is OpenAPI's, and means nothing here."""
+_IN_PLACE = {"$ref", "anyOf", "oneOf", "allOf", "patternProperties"}
 
 
 def fit_schema(schema: Any, *, is_strict: bool) -> Schema:
@@ -61,11 +44,9 @@ def fit_schema(schema: Any, *, is_strict: bool) -> Schema:
     """
     if schema is False:
         raise UnfitError("no value fulfils it.")
-    if schema is True:
-        schema = {}
-    if not isinstance(schema, dict):
+    if not isinstance(schema, dict) and schema is not True:
         raise UnfitError("a schema is an object or a boolean.")
-    fit: Schema = rebuilt(schema, _checked if is_strict else _simplified)
+    fit: Schema = rebuilt({} if schema is True else schema, checked if is_strict else simplified)
     if sum(1 for _ in all_schemas(fit)) > MAX_SCHEMAS:
         raise UnfitError(f"it holds more than {MAX_SCHEMAS} schemas.")
     if _may_explode(fit):
@@ -73,7 +54,7 @@ def fit_schema(schema: Any, *, is_strict: bool) -> Schema:
             raise UnfitError(
                 f"it combines schemas, and has more than {MAX_PATTERNS} patterns and formats."
             )
-        fit = rebuilt(fit, lambda part: _without(part, _PATTERNS))
+        fit = rebuilt(fit, lambda part: without(part, PATTERNS))
     check_references(fit)
     fit["x-guidance"] = {"whitespace_pattern": WHITE_SPACE, "lenient": not is_strict}
     return fit
@@ -98,62 +79,19 @@ def _moved(part: Schema) -> Schema:
     return part
 
 
-def _cleaned(part: Schema) -> Schema:
-    for key, shape in _SHAPES.items():
-        if key in part and not isinstance(part[key], shape):
-            raise UnfitError(f"'{key}' should be {_IN_WORDS[shape]}.")
-    for key in ("type", "required"):
-        if not all(isinstance(name, str) for name in part.get(key, ())):
-            raise UnfitError(f"'{key}' should hold names.")
-    for key in ("properties", "patternProperties"):
-        if (count := len(part.get(key, ()))) > MAX_PROPERTIES:
-            raise UnfitError(f"an object has {count} properties; the most is {MAX_PROPERTIES}.")
-    return _without(part, (*_NAMES, "x-guidance"))
-
-
-def _checked(part: Schema) -> Schema:
-    part = _cleaned(part)
-    for pattern in [str(part.get("pattern")), *part.get("patternProperties", ())]:
-        if _BEYOND.search(pattern):
-            raise UnfitError(
-                f"the pattern {shown(pattern)} looks around or back, which cannot be enforced;"
-                " change it, or leave out 'strict'."
-            )
-    return part
-
-
-def _simplified(part: Schema) -> Schema:
-    """Return a schema without patterns that no grammar can follow."""
-    part = _cleaned(part)
-    if _BEYOND.search(str(part.get("pattern"))):
-        del part["pattern"]
-    if held := part.get("patternProperties"):
-        part["patternProperties"] = {
-            name: value for name, value in held.items() if not _BEYOND.search(name)
-        }
-    return part
-
-
-def _without(part: Schema, keys: Sequence[str]) -> Schema:
-    return {key: value for key, value in part.items() if key not in keys}
-
-
 def _may_explode(schema: Schema) -> bool:
     """Return whether one text may have to fulfil too many patterns."""
     patterns = set[str]()
     together = 1
     for part in all_schemas(schema):
-        patterns |= {f"{key} {part[key]}" for key in _PATTERNS if key in part}
+        patterns |= {f"{key} {part[key]}" for key in PATTERNS & part.keys()}
         together += _combined(part)
     return min(len(patterns), together) > MAX_PATTERNS
 
 
 def _combined(part: Schema) -> int:
-    """Return how many schemas have to be fulfilled beside a schema's own keywords."""
-    beside = len(part.get("allOf", ())) + sum(
-        key in part for key in ("$ref", "anyOf", "oneOf", "patternProperties")
-    )
-    return beside if beside > 1 or part.keys() - ANNOTATIONS - _IN_PLACE else 0
-
-
-_IN_PLACE = {"allOf", "anyOf", "oneOf", "$ref", "type"}
+    """Return how many schemas a value has to fulfil beside a schema's own keywords."""
+    applied = _IN_PLACE & part.keys()
+    count = len(applied - {"allOf"}) + len(part.get("allOf", ()))
+    stands_alone = count == 1 and not part.keys() - ANNOTATIONS - applied - {"type"}
+    return 0 if stands_alone else count

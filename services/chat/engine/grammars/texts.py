@@ -35,6 +35,8 @@ def text_without(marks: Collection[str], *, not_first: str = "") -> str:
     """
     if not marks:
         return f"(?:{none_of(not_first)}{ANY_TEXT})?" if not_first else ANY_TEXT
+    # What holds no mark holds none that goes on from there.
+    marks = {mark for mark in marks if not any(mark[:n] in marks for n in range(1, len(mark)))}
     firsts = {mark[0] for mark in marks}
     assert not any(firsts & {*mark[1:]} for mark in marks), "a mark can begin within a mark"
     follow = _followers(marks)

@@ -18,6 +18,7 @@ _UNQUOTED = ('"', "\\", *map(chr, range(0x20)), "\x7f")
 
 _LONG_CHARACTERS = 512
 _MANY_TOKENS = 8
+"""More than llguidance may take back where a text could go on with a longer token."""
 
 
 class Vocabulary:
@@ -92,6 +93,7 @@ class _Tokens:
         for token in special:
             self._texts[token] = b""
         self._by_text = dict[bytes, int]()
+        self._longest = max(map(len, self._texts))
 
     def __call__(self, text: str) -> list[int]:
         """Return tokens whose bytes are exactly the text's, the usual ones where they are.
@@ -127,7 +129,7 @@ class _Tokens:
             self._by_text = {piece: token for token, piece in enumerate(self._texts) if piece}
         found, place = list[int](), 0
         while place < len(data):
-            ends = range(len(data), place, -1)
+            ends = range(min(len(data), place + self._longest), place, -1)
             end = next((end for end in ends if data[place:end] in self._by_text), None)
             if end is not None:
                 found.append(self._by_text[data[place:end]])

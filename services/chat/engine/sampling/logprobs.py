@@ -1,9 +1,12 @@
 """How likely the model found a token, and what it would have said instead."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from services.chat.engine.sampling import blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +20,23 @@ class Logprobs:
 
 
 def logprobs_of(logits: NDArray[np.float32], token: int, top: int) -> Logprobs:
-    """Return the log probabilities at one place.
+    """Return the log probabilities at one place; NaN where the logits are not finite.
 
     Args:
         logits: Of one row, before anything was done to them.
         token: What was chosen.
         top: How many of the likeliest to tell.
     """
-    peak = logits.max()
-    total = float(peak) + float(np.log(np.exp(logits - peak).sum(dtype=np.float64)))
-    count = min(top, len(logits))
-    likeliest = np.argpartition(logits, -count)[-count:] if count else np.array([], np.int64)
-    order = likeliest[np.lexsort((likeliest, -logits[likeliest]))]
+    largest = blocks.maxima(logits)
+    peak = largest.max()
+    if not math.isfinite(peak):
+        return Logprobs(math.nan, ())
+    weights = logits - peak
+    np.exp(weights, out=weights)
+    whole = float(peak) + float(np.log(blocks.total(weights)))
+    likeliest = blocks.largest_tokens(logits, largest, top) if top else np.array([], np.int64)
+    order = likeliest[np.lexsort((likeliest, -logits[likeliest]))][:top]
     return Logprobs(
-        float(logits[token]) - total,
-        tuple((int(other), float(logits[other]) - total) for other in order),
+        float(logits[token]) - whole,
+        tuple((int(other), float(logits[other]) - whole) for other in order),
     )

@@ -1,0 +1,84 @@
+from collections import Counter
+from random import Random
+
+import pytest
+
+from training.chat.author import Author
+from training.chat.corpus import Corpus
+from training.chat.dialogue import Dialogue, Message, exchange
+from training.chat.dialogues import draw_dialogue
+from training.chat.evaluate import table
+from training.chat.heldout import is_held_out, prompts
+from training.chat.rules import keeps
+from training.chat.tokenizer import train_tokenizer
+
+
+def test_there_are_three_hundred_prompts_and_more_and_enough_of_every_skill() -> None:
+    skills = Counter(prompt.skill for prompt in prompts())
+    assert sum(skills.values()) >= 300
+    assert min(skills.values()) >= 14
+
+
+def test_no_prompt_is_asked_twice() -> None:
+    dialogues = Counter(repr(prompt.dialogue) for prompt in prompts())
+    assert dialogues.most_common(1)[0][1] == 1
+
+
+def test_the_wordings_of_the_generator_are_not_those_of_the_prompts() -> None:
+    author = Author(Random("heldout"))
+    drawn = [draw_dialogue(author) for _ in range(10_000)]
+    assert sum(map(is_held_out, drawn)) < 20
+
+
+def test_what_is_held_out_is_known_by_its_letters() -> None:
+    asked = next(each for each in prompts() if each.skill == "facts").dialogue.messages[-1].content
+    assert is_held_out(Dialogue((Message("user", asked.upper() + "!!"), Message("assistant", "?"))))
+    assert not is_held_out(Dialogue((Message("user", f"Well, {asked}"),)))
+
+
+def test_the_corpus_never_asks_what_is_held_out() -> None:
+    prompt = next(each for each in prompts() if each.skill == "facts")
+    tokenizer = train_tokenizer(400, seed=1, dialogues=10)
+    drawn = iter([prompt.dialogue, Dialogue(exchange("Something else?", "Yes."))])
+    ids, _ = Corpus(tokenizer, "1", lambda _author: next(drawn)).row()
+    assert "Something else?" in tokenizer.decode(ids)
+
+
+@pytest.mark.parametrize(
+    ("answer", "rules", "is_kept"),
+    [
+        ("The capital is Paris.", {"has": ["paris"]}, True),
+        ("The answer is 730.", {"has": ["73"]}, False),
+        ("7 + 3 = 10.", {"has": ["10"]}, True),
+        ("Apple, pear and plum.", {"list": {"kind": "fruits", "count": 3}}, True),
+        ("Apple and pear.", {"list": {"kind": "fruits", "count": 3}}, False),
+        ("3, 5, 8", {"ordered": ["3", "5", "8"]}, True),
+        ("5, 3, 8", {"ordered": ["3", "5", "8"]}, False),
+        ("c-a-t", {"spelled": "cat"}, True),
+        ("C, A, T", {"spelled": "cat"}, True),
+        ("cat", {"spelled": "cat"}, False),
+        ('{"a": 1}', {"json": {"a": 1}}, True),
+        ('{"a": "1"}', {"json": {"a": 1}}, False),
+        ("HELLO", {"upper": True}, True),
+        ("One. Two.", {"sentences": 1}, False),
+        (
+            '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>',
+            {"call": {"name": "f", "arguments": {"x": 1}}},
+            True,
+        ),
+        (
+            '<tool_call>\n{"name": "f", "arguments": {"x": 2}}\n</tool_call>',
+            {"call": {"name": "f", "arguments": {"x": 1}}},
+            False,
+        ),
+        ("I cannot call that.", {"no_call": True}, True),
+    ],
+)
+def test_rules_judge_answers(answer: str, rules: dict[str, object], is_kept: bool) -> None:
+    assert keeps(answer, rules) is is_kept
+
+
+def test_scores_are_told_by_skill_and_in_all() -> None:
+    asked = [each for each in prompts() if each.skill in {"facts", "json"}]
+    told = table(asked, [each.skill == "json" for each in asked])
+    assert "| facts | 30 | 0% |\n| json | 20 | 100% |\n| all | 50 | 40% |\n" in told

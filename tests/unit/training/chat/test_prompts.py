@@ -1,0 +1,125 @@
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer
+
+from services.chat.engine.templates.folder import TemplateSources
+from services.chat.engine.templates.prompts import Prompts as ServedPrompts
+from services.chat.engine.tool_calls.formats import FORMATS, detect_format
+from training.chat.author import Author
+from training.chat.corpus import IGNORED, LENGTHS, Corpus
+from training.chat.dialogue import Call, Dialogue, Message
+from training.chat.dialogues import draw_dialogue
+from training.chat.prompts import TEMPLATE, Prompts
+from training.chat.tokenizer import END_TURN, TAGS, train_tokenizer
+
+TOOL: Mapping[str, Any] = {
+    "type": "function",
+    "function": {"name": "f", "parameters": {"type": "object", "properties": {}}},
+}
+DIALOGUE = Dialogue(
+    (
+        Message("system", "Be kind."),
+        Message("user", "Go on."),
+        Message("assistant", "", (Call("f", {"x": "ä"}), Call("f", {"x": 2}))),
+        Message("tool", "1"),
+        Message("assistant", "Done."),
+    ),
+    (TOOL,),
+)
+TEXT = """<|im_start|>system
+Be kind.
+
+Tools that may help, called as <tool_call> {"name", "arguments"} </tool_call>:
+<tools>
+{"name": "f", "parameters": {"type": "object", "properties": {}}}
+</tools><|im_end|>
+<|im_start|>user
+Go on.<|im_end|>
+<|im_start|>assistant
+<tool_call>
+{"name": "f", "arguments": {"x": "ä"}}
+</tool_call>
+<tool_call>
+{"name": "f", "arguments": {"x": 2}}
+</tool_call><|im_end|>
+<|im_start|>tool
+<tool_response>
+1
+</tool_response><|im_end|>
+<|im_start|>assistant
+Done.<|im_end|>
+"""
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return train_tokenizer(1024, seed=1, dialogues=500)
+
+
+def test_the_template_writes_system_tools_calls_and_results() -> None:
+    assert Prompts().render(DIALOGUE) == TEXT
+
+
+def test_the_service_finds_the_calls_format_and_writes_the_same_prompt() -> None:
+    source = TEMPLATE.read_text(encoding="utf-8")
+    assert detect_format(source) is FORMATS["hermes"]
+    served = ServedPrompts(TemplateSources(Path("x"), {"default": source}, {}))
+    messages = [message.as_openai() for message in DIALOGUE.messages]
+    written = served.write(messages, tools=list(DIALOGUE.tools), add_generation_prompt=False)
+    assert written == TEXT
+
+
+def test_transformers_writes_the_same_prompt(tokenizer: Tokenizer) -> None:
+    transformers = pytest.importorskip("transformers")
+    theirs = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    written = theirs.apply_chat_template(
+        [message.as_openai() for message in DIALOGUE.messages],
+        tools=list(DIALOGUE.tools),
+        chat_template=TEMPLATE.read_text(encoding="utf-8"),
+        tokenize=False,
+    )
+    assert written == TEXT
+
+
+def test_the_pieces_of_a_dialogue_are_its_text_and_the_assistants_are_marked() -> None:
+    pieces = list(Prompts().pieces(DIALOGUE))
+    assert "".join(text for text, _ in pieces) == TEXT
+    assert [text.endswith(END_TURN) for text, is_answer in pieces if is_answer] == [True, True]
+
+
+def test_any_text_survives_the_tokenizer(tokenizer: Tokenizer) -> None:
+    for text in ("Grüße, 世界! 🙂\n\n  x", "<tool_call>\n{}", "a-b-c 12345", "I'm  here"):
+        assert tokenizer.decode(tokenizer.encode(text).ids, skip_special_tokens=False) == text
+
+
+def test_digits_and_tags_are_tokens_of_their_own(tokenizer: Tokenizer) -> None:
+    assert tokenizer.encode("1234").tokens == ["1", "2", "3", "4"]
+    for tag in TAGS:
+        assert tokenizer.encode(f"x{tag}y").tokens[1] == tag
+
+
+def test_rows_learn_the_assistants_tokens_alone(tokenizer: Tokenizer) -> None:
+    batch = next(Corpus(tokenizer, "1").batches(3072))
+    rows, length = batch.ids.shape
+    assert rows * length == 3072
+    assert length in LENGTHS
+    assert batch.targets.shape == batch.ids.shape
+    end = tokenizer.token_to_id(END_TURN)
+    for ids, targets in zip(batch.ids, batch.targets, strict=True):
+        learned = targets[targets != IGNORED]
+        assert learned[-1] == end
+        assert 0 < len(learned) < len(ids)
+
+
+def test_the_text_of_a_dialogue_is_the_same_in_pieces_and_as_a_prompt(tokenizer: Tokenizer) -> None:
+    author, prompts = Author(Random(4)), Prompts()
+    for _ in range(50):
+        dialogue = draw_dialogue(author)
+        asked = Dialogue(dialogue.messages[:-1], dialogue.tools)
+        whole = tokenizer.encode(prompts.render(asked, is_question=True)).ids
+        pieces = [tokenizer.encode(text).ids for text, _ in prompts.pieces(dialogue)][:-2]
+        assert [token for piece in pieces for token in piece] == whole

@@ -1,0 +1,87 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+# These import torch themselves.
+from training.chat.compact import compacted  # noqa: E402
+from training.chat.config import Architecture, Schedule  # noqa: E402
+from training.chat.huggingface import write_checkpoint  # noqa: E402
+from training.chat.model import Decoder, plain_attention  # noqa: E402
+from training.chat.optimizers import orthogonal  # noqa: E402
+from training.chat.tokenizer import train_tokenizer  # noqa: E402
+from training.chat.train import Training, open_training, rate  # noqa: E402
+
+SMALL = Architecture(vocabulary=1024, width=32, layers=2, heads=2, kv_heads=1, head=16, hidden=48)
+SCHEDULE = Schedule(steps=4, warmup_steps=1, cooldown_steps=2, batch_tokens=6144)
+
+
+def test_a_token_does_not_see_what_comes_after_it() -> None:
+    torch.manual_seed(1)
+    model = Decoder(SMALL)
+    ids = torch.randint(0, 1024, (2, 12))
+    changed = ids.clone()
+    changed[:, 8:] = 5
+    before, after = (model(each).unflatten(0, (2, 12))[:, :8] for each in (ids, changed))
+    torch.testing.assert_close(before, after)
+
+
+def test_plain_attention_is_the_fused_one() -> None:
+    torch.manual_seed(1)
+    queries, keys, values = torch.randn(2, 4, 9, 16), *torch.randn(2, 2, 2, 9, 16)
+    fused = torch.nn.functional.scaled_dot_product_attention(
+        queries, keys, values, is_causal=True, enable_gqa=True
+    )
+    torch.testing.assert_close(plain_attention(queries, keys, values), fused)
+
+
+def test_the_decoder_is_transformers_qwen3(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    tokenizer = train_tokenizer(1024, seed=1, dialogues=100)
+    training = Training(tokenizer, SMALL, SCHEDULE)
+    torch.save(training.state(), tmp_path / "checkpoint.pt")
+    write_checkpoint(tmp_path / "checkpoint.pt", tmp_path / "folder")
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "folder")
+    ids = torch.randint(0, 1024, (1, 20))
+    with torch.no_grad():
+        ours = training.average.logits(training.average(ids))
+        torch.testing.assert_close(ours, theirs(ids).logits[0], atol=1e-4, rtol=1e-3)
+
+
+def test_muons_updates_have_singular_values_near_one() -> None:
+    torch.manual_seed(1)
+    values = torch.linalg.svdvals(orthogonal(torch.randn(3, 24, 40)).float())
+    assert 0.5 < values.min() < values.max() < 1.5
+
+
+def test_the_rate_rises_stays_and_falls_to_nothing() -> None:
+    schedule = replace(SCHEDULE, steps=100, warmup_steps=10, cooldown_steps=20)
+    assert rate(0, schedule) == pytest.approx(0.1)
+    assert rate(50, schedule) == 1.0
+    assert rate(90, schedule) == pytest.approx(0.5)
+    assert rate(100, schedule) == 0.0
+
+
+def test_a_training_learns_and_goes_on_from_its_state() -> None:
+    tokenizer = train_tokenizer(1024, seed=1, dialogues=100)
+    training = Training(tokenizer, SMALL, SCHEDULE)
+    first = training.advance()
+    assert training.advance() < first
+    resumed = Training(tokenizer, SMALL, SCHEDULE)
+    resumed.restore(training.state())
+    assert resumed.step == 2
+    for ours, theirs in zip(resumed.model.parameters(), training.model.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    assert resumed.advance() < first
+
+
+def test_a_compact_checkpoint_is_enough_to_begin_with(tmp_path: Path) -> None:
+    training = Training(train_tokenizer(1024, seed=1, dialogues=100), SMALL, SCHEDULE)
+    training.advance()
+    torch.save(compacted(training.state()), tmp_path / "compact.pt")
+    begun = open_training(tmp_path / "compact.pt", Architecture(), SCHEDULE)
+    assert begun.step == 1
+    assert begun.state()["tokenizer"] == training.state()["tokenizer"]
+    begun.advance()
