@@ -29,6 +29,8 @@ class Tool:
     """JSON schema of the arguments, its keys in the caller's order; None: any object."""
     strict: bool = False
     """Whether the arguments keep to the schema even where the model calls it of its own accord."""
+    param: str = field(default="tools", compare=False)
+    """The field that its schema came in, for messages."""
 
     @property
     def definition(self) -> dict[str, Any]:

@@ -112,14 +112,16 @@ class EngineThread:
         while not self._is_closed:
             self._meters.show(self._engine)
             try:
-                message = self._inbox.get(block=self._engine.is_idle)
+                self._obey(self._inbox.get(block=self._engine.is_idle))
             except Empty:
                 return
-            match message:
-                case Mailbox():
-                    self._add(message)
-                case _Cancel(mailbox):
-                    self._cancel(mailbox)
+
+    def _obey(self, message: "Mailbox | _Cancel | None") -> None:
+        match message:
+            case Mailbox():
+                self._add(message)
+            case _Cancel(mailbox):
+                self._cancel(mailbox)
 
     def _add(self, mailbox: Mailbox) -> None:
         try:

@@ -35,18 +35,18 @@ def read_tools(tools: Sequence[ToolBody]) -> tuple[Tool, ...]:
     """
     places = [f"tools[{index}]" for index in range(len(tools))]
     functions = [_function_of(tool, place) for tool, place in zip(tools, places, strict=True)]
-    return read_functions(functions, "tools", ".function.name")
+    return read_functions(functions, "tools", ".function")
 
 
 def read_functions(
-    functions: Sequence[FunctionBody], param: str, name_at: str = ".name"
+    functions: Sequence[FunctionBody], param: str, inside: str = ""
 ) -> tuple[Tool, ...]:
     """Return what the engine needs to know of functions.
 
     Args:
         functions: As the caller describes them.
         param: The field that they are elements of.
-        name_at: Where the name is in such an element.
+        inside: Where in such an element the function is.
 
     Raises:
         InvalidRequestError: There are too many, or a name is none, or given twice.
@@ -55,14 +55,20 @@ def read_functions(
         raise invalid(param, f"{len(functions)} functions; the most is {MAX_TOOLS}.")
     names = set[str]()
     for index, function in enumerate(functions):
-        place = f"{param}[{index}]{name_at}"
+        place = f"{param}[{index}]{inside}.name"
         check_name(function.name, place)
         if function.name in names:
             raise invalid(place, f"there are two functions {shown(function.name)}.")
         names.add(function.name)
     return tuple(
-        Tool(function.name, function.description, function.parameters, bool(function.strict))
-        for function in functions
+        Tool(
+            function.name,
+            function.description,
+            function.parameters,
+            bool(function.strict),
+            f"{param}[{index}]{inside}.parameters",
+        )
+        for index, function in enumerate(functions)
     )
 
 

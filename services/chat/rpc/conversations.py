@@ -112,12 +112,9 @@ def _text(part: chat_pb2.ContentPart, at: str) -> str:
 
 
 def _tool(tool: chat_pb2.Tool, at: str) -> Tool:
-    return Tool(
-        tool.name,
-        tool.description or None,
-        _object(tool.parameters_json, f"{at}.parameters_json") if tool.parameters_json else None,
-        tool.strict,
-    )
+    param = f"{at}.parameters_json"
+    parameters = _object(tool.parameters_json, param) if tool.parameters_json else None
+    return Tool(tool.name, tool.description or None, parameters, tool.strict, param)
 
 
 def _wishes(generation: chat_pb2.Generation) -> Wishes:

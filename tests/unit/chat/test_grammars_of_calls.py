@@ -66,7 +66,7 @@ def test_an_answer_that_has_to_call_is_nothing_but_calls(
 ) -> None:
     model, shape = model_of(name, kind), FORMATS[name].shape
     conversation = calling(WEATHER, NOW)
-    for _ in range(15):
+    for _ in range(6):
         text = model.walk(model.grammar(conversation), seeded, shape.separator + shape.head)
 
         calls = model.calls(text, conversation)
@@ -122,7 +122,7 @@ def test_a_strict_tool_is_kept_to_where_the_model_calls_it_of_its_own_accord(
     name: str, kind: str, seeded: random.Random
 ) -> None:
     model, conversation = model_of(name, kind), calling(WEATHER, NOW, mode="auto")
-    for begun in ("", FORMATS[name].shape.trigger) * 10:
+    for begun in ("", FORMATS[name].shape.trigger) * 4:
         text = model.walk(model.grammar(conversation), seeded, begun=begun)
 
         calls = model.calls(text, conversation)

@@ -189,11 +189,12 @@ def test_what_a_grammar_quotes_counts_for_nothing(text: str, model: Model) -> No
     ],
 )
 def test_a_refusal_names_the_tool(name: str, parameters: dict[str, object], reason: str) -> None:
-    tools = (Tool("fine"), Tool("odd", parameters=parameters, strict=True))
+    param = "tools[1].function.parameters"
+    tools = (Tool("fine"), Tool("odd", parameters=parameters, strict=True, param=param))
 
     error = refusal(Model(FORMATS[name]), calling(*tools))
 
-    assert error.param == "tools[1].function.parameters"
+    assert error.param == param
     assert error.body()["error"]["code"] == "invalid_function_parameters"
     assert reason in str(error)
 

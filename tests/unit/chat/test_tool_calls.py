@@ -409,3 +409,8 @@ def test_long_arguments_cost_time_by_their_length() -> None:
         events += parser.feed(fragment)
 
     assert len(events) == 20_002
+
+
+@pytest.mark.parametrize("schema", [{"type": 3}, {"anyOf": 3}, {"type": [3, None]}, {"oneOf": [3]}])
+def test_a_schema_that_is_none_leaves_values_as_text(schema):
+    assert typed("5", schema) == '"5"'

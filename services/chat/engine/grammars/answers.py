@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from services.chat.engine.conversation import Constraint, Conversation
 from services.chat.engine.grammars.calls import (
-    CallableTool,
     CallWriter,
     opening_of,
     openings_of,
@@ -146,12 +145,7 @@ class _AnswerWriter:
 
     def _calls(self, opening: str = "") -> str:
         conversation = self._conversation
-        names = {tool.name for tool in conversation.callable_tools}
-        tools = [
-            CallableTool(tool, place)
-            for place, tool in enumerate(conversation.tools)
-            if tool.name in names
-        ]
+        tools = conversation.callable_tools
         writer = CallWriter(self.script, self._notation, self._forms.call_format.shape)
         return writer.write(tools, opening, only_one=not conversation.parallel_tool_calls)
 

@@ -1,7 +1,6 @@
 """Calls of tools, as a grammar: each in the model's own form, with arguments by its schema."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from services.chat.engine.conversation import Tool
 from services.chat.engine.grammars.notation import Notation, Part, Script
@@ -15,30 +14,16 @@ from services.runtime.errors import InvalidRequestError
 _CODE = "invalid_function_parameters"
 
 
-@dataclass(frozen=True, slots=True)
-class CallableTool:
-    """A tool that may be called."""
+def arguments_of(tool: Tool) -> Part:
+    """Return the schema of a tool's arguments; they are always an object.
 
-    tool: Tool
-    place: int
-    """Among those that the caller offers, from 0."""
-
-    @property
-    def param(self) -> str:
-        """The field that its schema came in."""
-        return f"tools[{self.place}].function.parameters"
-
-    def part(self) -> Part:
-        """Return the schema of its arguments; they are always an object.
-
-        Raises:
-            UnfitError: It is none of an object, or it cannot be enforced.
-        """
-        schema = dict(self.tool.parameters or {})
-        if schema.setdefault("type", "object") != "object":
-            raise UnfitError("the arguments of a function are an object: 'type' is 'object'.")
-        fit = fit_schema(schema, is_strict=self.tool.strict)
-        return Part({"json_schema": fit}, self.param, _CODE)
+    Raises:
+        UnfitError: It is none of an object, or it cannot be enforced.
+    """
+    schema = dict(tool.parameters or {})
+    if schema.setdefault("type", "object") != "object":
+        raise UnfitError("the arguments of a function are an object: 'type' is 'object'.")
+    return Part({"json_schema": fit_schema(schema, is_strict=tool.strict)}, tool.param, _CODE)
 
 
 def opening_of(call_format: CallFormat) -> str:
@@ -71,7 +56,7 @@ class CallWriter:
         self._notation = notation
         self._shape = shape
 
-    def write(self, tools: Sequence[CallableTool], opening: str, *, only_one: bool) -> str:
+    def write(self, tools: Sequence[Tool], opening: str, *, only_one: bool) -> str:
         """Return what refers to one call or more, behind their first mark.
 
         Args:
@@ -83,7 +68,7 @@ class CallWriter:
             InvalidRequestError: A tool's schema cannot be enforced.
         """
         shape, literal = self._shape, self._notation.literal
-        bodies = (self._body(tool) for tool in tools)
+        bodies = (self._body(place, tool) for place, tool in enumerate(tools))
         call = self._script.define("call", " | ".join(bodies))
         first = f"{literal(shape.trigger.removeprefix(opening))} {call}"
         more = f"({literal(shape.separator + shape.head)} {call})*"
@@ -91,23 +76,23 @@ class CallWriter:
             more = ""
         return self._script.define("calls", f"{first} {more} {literal(shape.after)}")
 
-    def _body(self, tool: CallableTool) -> str:
+    def _body(self, place: int, tool: Tool) -> str:
         """Return what refers to a call behind its head."""
         literal = self._notation.literal
         try:
-            arguments = self._arguments(tool)
+            arguments = self._arguments(place, tool)
         except UnfitError as error:
             raise InvalidRequestError(
                 f"Invalid value for '{tool.param}': {error}", param=tool.param, code=_CODE
             ) from None
-        begin = literal(f"{tool.tool.name}{self._shape.middle}")
+        begin = literal(f"{tool.name}{self._shape.middle}")
         return self._script.define(
-            f"call_{tool.place}", f"{begin} {arguments} {literal(self._shape.tail)}"
+            f"call_{place}", f"{begin} {arguments} {literal(self._shape.tail)}"
         )
 
-    def _arguments(self, tool: CallableTool) -> str:
+    def _arguments(self, place: int, tool: Tool) -> str:
         if self._shape.parameters is None:
-            return self._script.embed(tool.part())
-        name = f"arguments_{tool.place}"
+            return self._script.embed(arguments_of(tool))
+        name = f"arguments_{place}"
         writer = ParameterWriter(self._script, self._notation, self._shape.parameters, name)
-        return writer.write(tool.part(), is_strict=tool.tool.strict)
+        return writer.write(arguments_of(tool), is_strict=tool.strict)

@@ -28,7 +28,7 @@ MAX_KEPT_CHARACTERS = 2**20
 
 _LIMITS = LLParserLimits(
     max_lexer_states=2**16,  # some 25 MB; all choices by one grammar share them
-    max_items_in_row=10_000,  # an object with 1,000 properties that may be missing takes 4,000
+    max_items_in_row=5000,  # an object with 1,000 properties that may be missing takes 4,000
     verbose_errors=False,
 )
 _LEAVE_OUT = "leave it out, or leave out 'strict'"

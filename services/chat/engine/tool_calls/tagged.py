@@ -96,12 +96,17 @@ def _types(schema: Any) -> set[str]:
     """Return the types that a schema allows; none where it says nothing of them."""
     if not isinstance(schema, Mapping):
         return set()
-    types = schema.get("type", ["object"] if "$ref" in schema else [])
-    found = {types} if isinstance(types, str) else set(types)
+    types = schema.get("type", "object" if "$ref" in schema else None)
+    found = {each for each in _listed(types) if isinstance(each, str)}
     for name in ("anyOf", "oneOf"):
-        for choice in schema.get(name, []):
+        for choice in _listed(schema.get(name)):
             found |= _types(choice)
     return found
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return what should be a list or an element of it; nothing checks schemas of free answers."""
+    return value if isinstance(value, list) else [value]
 
 
 def _is_json(written: str) -> bool:
