@@ -48,6 +48,12 @@ bench: bench-embeddings ## Run every benchmark
 bench-embeddings: $(VENV)/.parity $(MODEL) ## Measure the embeddings service against sentence-transformers
 	$(BIN)/python benchmarks/embeddings.py
 
+.PHONY: train-chat
+train-chat: $(VENV)/.parity ## Train the starter chat model anew (hours; goes on where it stopped)
+	nice $(BIN)/python -m training.chat.train
+	$(BIN)/python -m training.chat.export
+	$(BIN)/python -m training.chat.evaluate --card
+
 .PHONY: lint
 lint: $(VENV)/.dev ## Check format, style, types, layers and protos
 	$(BIN)/ruff check

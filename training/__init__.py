@@ -1,0 +1,1 @@
+"""How the models that ship were made; nothing here runs in a service."""

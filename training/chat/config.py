@@ -1,0 +1,43 @@
+"""How the starter model is built and trained: numbers only."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The shape of the decoder, in Qwen3's terms.
+
+    Source: https://huggingface.co/docs/transformers/model_doc/qwen3
+    """
+
+    vocabulary: int = 4096
+    width: int = 256
+    layers: int = 8
+    heads: int = 4
+    kv_heads: int = 2
+    head: int = 64
+    """Width of one head."""
+    hidden: int = 768
+    """Width inside a feed-forward."""
+    context_tokens: int = 1024
+    rope_theta: float = 10_000.0
+    norm_epsilon: float = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long the training goes, and how fast it learns."""
+
+    steps: int = 12_000
+    warmup_steps: int = 100
+    cooldown_steps: int = 3_000
+    """The last steps, in which the rates fall to nothing; a longer training moves only these."""
+    batch_tokens: int = 6_144
+    """Rows times length of one step, padding included; a multiple of every length in `corpus`."""
+    muon_rate: float = 0.02
+    adam_rate: float = 0.002
+    weight_decay: float = 0.02
+    clip_norm: float = 1.0
+    average_decay: float = 0.998
+    """How much of the averaged weights stays at every step."""
+    seed: int = 1

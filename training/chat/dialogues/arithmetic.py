@@ -1,0 +1,88 @@
+"""Sums, differences, products and quotients of numbers with up to two digits."""
+
+from training.chat.author import Author
+from training.chat.dialogue import Message, exchange
+from training.chat.lexicon import phrases
+
+_PHRASES = phrases("arithmetic")
+
+_WORDS = {"+": "sum", "-": "difference", "*": "product", "/": "quotient"}
+_TYPED = {"+": "+", "-": "-", "*": "*x\u00d7*", "/": "/\u00f7:/"}
+"""How people type each sign; what stands twice is typed twice as often."""
+_SHOWN = {"+": "+", "-": "-", "*": "\u00d7", "/": "\u00f7"}
+
+
+def calculation(author: Author) -> tuple[Message, ...]:
+    """A calculation, asked for in signs, in words or as a little story."""
+    sign = author.one("++--**/")
+    a, b = _numbers(author, sign)
+    name, other = author.some([author.person() for _ in range(3)], 2, 2)
+    day, later = author.some(("Monday", "Tuesday", "Friday", "Sunday", "Saturday"), 2, 2)
+    slots = {"name": name, "other": other, "day": day, "day2": later}
+    things = author.one(_PHRASES["things"])
+    patterns = _PHRASES[_WORDS[sign] if author.chance(0.6) else "signed"]
+    typed = author.one(_TYPED[sign])
+    question = author.ask(*patterns, a=a, b=b, sign=typed, things=things, **slots)
+    solution = _solution(a, b, sign)
+    if things in question and author.chance(0.5):
+        result = solution.split(" = ")[-1]
+        return exchange(question, f"{solution}, so the answer is {result} {things}.")
+    return exchange(question, f"{solution}.")
+
+
+def _numbers(author: Author, sign: str) -> tuple[int, int]:
+    most = 20 if author.chance(0.3) else 99
+    a, b = author.number(0 if author.chance(0.1) else 1, most), author.number(1, most)
+    if sign == "*" and author.chance(0.55):
+        return author.one(((a, author.number(2, 12)), (author.number(2, 12), b)))
+    if sign == "-" and author.chance(0.85):
+        return max(a, b), min(a, b)
+    if sign == "/":
+        b = author.number(2, 12)
+        return b * author.number(1, 99 // b), b
+    return a, b
+
+
+def _solution(a: int, b: int, sign: str) -> str:
+    """Return the calculation as it is written, with its steps where it is long."""
+    times = _SHOWN["*"]
+    if sign == "*" and min(a, b) > 12 and b % 10:
+        tens, ones = b // 10 * 10, b % 10
+        steps = f"{a} {times} {tens} + {a} {times} {ones} = {a * tens} + {a * ones}"
+        return f"{a} {times} {b} = {steps} = {a * b}"
+    result = {"+": a + b, "-": a - b, "*": a * b, "/": a // max(b, 1)}[sign]
+    return f"{a} {_SHOWN[sign]} {b} = {result}"
+
+
+def comparison(author: Author) -> tuple[Message, ...]:
+    """Which of two numbers is larger or smaller."""
+    a, b = author.some(range(100), 2, 2)
+    kind = author.one(("larger", "smaller", "larger"))
+    question = author.ask(*_PHRASES[kind], a=a, b=b)
+    low, high = sorted((a, b))
+    truth = f"{high} is larger than {low}" if kind == "larger" else f"{low} is smaller than {high}"
+    if " than " in question:
+        return exchange(question, f"{'Yes' if a > b else 'No'}, {truth}.")
+    return exchange(question, f"{truth}.")
+
+
+def neighbour(author: Author) -> tuple[Message, ...]:
+    """What comes of one number: the next, the one before, its double, its half, or its kind."""
+    a = author.number(1, 98)
+    kind, number, answer = author.one(
+        (
+            ("next", a, f"{a + 1} comes after {a}."),
+            ("previous", a, f"{a - 1} comes before {a}."),
+            ("double", a, f"{a} {_SHOWN['*']} 2 = {2 * a}."),
+            ("half", 2 * (a // 2), f"{2 * (a // 2)} {_SHOWN['/']} 2 = {a // 2}."),
+            ("even", a, f"{a} is {'odd' if a % 2 else 'even'}."),
+        )
+    )
+    return exchange(author.ask(*_PHRASES[kind], a=number), answer)
+
+
+def counting(author: Author) -> tuple[Message, ...]:
+    """The numbers from one to another."""
+    start, stop = sorted(author.some(range(1, 21), 2, 2))
+    question = author.ask(*_PHRASES["count_up"], a=start, b=stop)
+    return exchange(question, f"{', '.join(map(str, range(start, stop + 1)))}.")

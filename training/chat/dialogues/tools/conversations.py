@@ -1,0 +1,243 @@
+"""Conversations with tools: calls, results, questions back, and answers where no tool fits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from training.chat.author import Author, listed
+from training.chat.dialogue import Call, Dialogue, Message, Sketch, exchange
+from training.chat.dialogues.tools.catalogue import clash, realistic
+from training.chat.dialogues.tools.results import draw_result
+from training.chat.dialogues.tools.schemas import Filled, Tool, draw_tool, draw_tools, fill, values
+from training.chat.lexicon import phrases
+
+_PHRASES = phrases("conversations")
+Schema = Mapping[str, Any]
+
+
+def called(author: Author, between: Sequence[Sketch]) -> Dialogue:
+    """A question, the call, what came back, the reply; sometimes more of it."""
+    tools = draw_tools(author)
+    turns = _opening(author, between)
+    for _ in range(author.one((1, 1, 2, 2, 3, 4))):
+        tool = author.one(tools)
+        filled = _arguments(author, tool)
+        turns += _call(author, tool, filled, _question(author, tool, filled))
+        if author.chance(0.2) and any(not _is_flag(each) for each in filled):
+            turns += _again(author, tool, filled)
+        if author.chance(0.1):
+            turns += author.one(between)(author)
+    return _dialogue(author, turns, tools)
+
+
+def _is_flag(filled: Filled) -> bool:
+    return filled.argument.parameter.type == "boolean"
+
+
+def called_twice(author: Author, between: Sequence[Sketch]) -> Dialogue:
+    """One question for two values of an argument: two calls at once."""
+    tools = draw_tools(author)
+    able = [tool for tool in tools if _main(tool) is not None]
+    if not able:
+        return called(author, between)
+    tool = author.one(able)
+    main = _main(tool)
+    assert main is not None, tool.name
+    first, second = fill(author, main), fill(author, main)
+    if first.value == second.value:
+        return called(author, between)
+    rest = [fill(author, each) for each in tool.arguments if each is not main and each.is_required]
+    both = f"{first.value} {author.one(('and', 'and', 'and also'))} {second.value}"
+    said = author.say(main.parameter.phrases[0], v=both)
+    question = _assembled(author, tool, [*rest, Filled(main, None, said)])
+    calls = tuple(Call(tool.name, values([*rest, each], tool)) for each in (first, second))
+    turns = [*_opening(author, between), Message("user", question), Message("assistant", "", calls)]
+    if author.chance(0.6):
+        results = [
+            draw_result(author, tool.blueprint.result, [*rest, each]) for each in (first, second)
+        ]
+        turns += [Message("tool", content) for content, _ in results]
+        turns.append(Message("assistant", " ".join(said for _, said in results)))
+    return _dialogue(author, turns, tools)
+
+
+def asked_back(author: Author, between: Sequence[Sketch]) -> Dialogue:
+    """A needed argument is missing: the assistant asks, and calls when it is told."""
+    tools = draw_tools(author)
+    missing = [
+        (tool, each)
+        for tool in tools
+        for each in tool.arguments
+        if each.is_required and each.parameter.ask and each.parameter.type != "boolean"
+    ]
+    if not missing:
+        return called(author, between)
+    tool, argument = author.one(missing)
+    given = [
+        fill(author, each) for each in tool.arguments if each.is_required and each is not argument
+    ]
+    filled = fill(author, argument)
+    question = _assembled(author, tool, given)
+    choices = listed(list(argument.parameter.choices), "or") if argument.parameter.choices else ""
+    back = author.say(author.one(argument.parameter.ask), options=choices)
+    shown = str(filled.value)
+    told = author.ask(
+        *_PHRASES["told"],
+        v=shown,
+        f=filled.said,
+    )
+    turns = [*_opening(author, between), *exchange(question, back)]
+    turns += _call(author, tool, [*given, filled], told)
+    return _dialogue(author, turns, tools)
+
+
+def refused(author: Author, between: Sequence[Sketch]) -> Dialogue:
+    """A wish that no offered tool fulfils."""
+    tools = draw_tools(author, 3)
+    wanted = author.one(realistic())
+    if any(
+        clash(wanted, tool.blueprint) or set(wanted.names) & set(tool.blueprint.names)
+        for tool in tools
+    ):
+        return called(author, between)
+    missing = draw_tool(author, wanted)
+    question = _question(author, missing, _arguments(author, missing))
+    turns = [*_opening(author, between), *exchange(question, author.one(_PHRASES["none"]))]
+    if author.chance(0.3):
+        tool = author.one(tools)
+        filled = _arguments(author, tool)
+        turns += _call(author, tool, filled, _question(author, tool, filled))
+    return _dialogue(author, turns, tools)
+
+
+_KNOWING = {
+    "translate_text",
+    "calculate",
+    "define_word",
+    "get_capital",
+    "web_search",
+    "get_time",
+    "list_events",
+    "random_number",
+    "get_news",
+    "create_note",
+}
+
+
+def unneeded(author: Author, between: Sequence[Sketch]) -> Dialogue:
+    """Talk that needs no tool although there are some."""
+    tools = [tool for tool in draw_tools(author, 3) if tool.blueprint.names[0] not in _KNOWING]
+    turns: list[Message] = []
+    for _ in range(author.number(1, 2)):
+        turns += author.one(between)(author)
+    return _dialogue(author, turns, tools)
+
+
+def _dialogue(author: Author, turns: Sequence[Message], tools: Sequence[Tool]) -> Dialogue:
+    system = author.say(
+        *_PHRASES["system"],
+        n=author.of_table("personas"),
+    )
+    messages = (Message("system", system), *turns) if author.chance(0.35) else tuple(turns)
+    shuffled = list(tools)
+    author.rng.shuffle(shuffled)
+    return Dialogue(messages, tuple(tool.schema for tool in shuffled))
+
+
+def _opening(author: Author, between: Sequence[Sketch]) -> list[Message]:
+    return list(author.one(between)(author)) if author.chance(0.1) else []
+
+
+def _main(tool: Tool) -> Any:
+    """Return the argument that a question may name two values of."""
+    names = {"city", "person", "name", "item", "symbol", "word", "id", "file", "room"}
+    return next(
+        (
+            each
+            for each in tool.arguments
+            if each.is_required and each.parameter.names[0] in names and not each.parameter.choices
+        ),
+        None,
+    )
+
+
+def _arguments(author: Author, tool: Tool) -> list[Filled]:
+    return [fill(author, each) for each in tool.arguments if each.is_required or author.chance(0.5)]
+
+
+def _question(author: Author, tool: Tool, filled: list[Filled]) -> str:
+    return _assembled(author, tool, filled)
+
+
+def _assembled(author: Author, tool: Tool, filled: list[Filled]) -> str:
+    """Return a question: what is wanted, then its arguments in some order."""
+    order = list(filled)
+    if author.chance(0.5):
+        author.rng.shuffle(order)
+    # Free text ends a sentence, so it stands last.
+    order.sort(key=lambda each: "message" in each.argument.parameter.names)
+    wish = author.say(*tool.blueprint.asks)
+    text = wish
+    if order and author.chance(0.15) and order[0].said.split()[0] in _LEADING:
+        first, *order = order
+        said = first.said[0].upper() + first.said[1:]
+        return _closed(
+            author, f"{said}{author.one((':', ',', ',', ' -'))} {wish[0].lower()}{wish[1:]}", order
+        )
+    return _closed(author, text, order)
+
+
+_LEADING = {"in", "for", "at", "on", "to", "by", "with", "of"}
+_QUESTIONS = {
+    "What",
+    "How",
+    "Is",
+    "Which",
+    "Where",
+    "When",
+    "Do",
+    "Am",
+    "Has",
+    "Any",
+    "Will",
+    "Does",
+    "Can",
+    "What's",
+}
+
+
+def _closed(author: Author, text: str, order: list[Filled]) -> str:
+    """Return the question with its arguments behind it, as an order or with its mark."""
+    wish = text.rsplit(": ", maxsplit=1)[-1].rsplit(", ", maxsplit=1)[-1].capitalize()
+    is_led = text.split(maxsplit=1)[0].lower() in _LEADING
+    for each in order:
+        text += each.said if each.said.startswith((":", ",")) else f" {each.said}"
+    if wish.split()[0] in _QUESTIONS or text.split()[0] in _QUESTIONS:
+        return author.ask(*_PHRASES["question"], t=text)
+    if is_led:
+        return author.ask(*_PHRASES["led"], t=text)
+    return author.ask(*_PHRASES["before"], a=text[0].lower() + text[1:], A=text)
+
+
+def _call(author: Author, tool: Tool, filled: list[Filled], question: str) -> list[Message]:
+    turns = [
+        Message("user", question),
+        Message("assistant", "", (Call(tool.name, values(filled, tool)),)),
+    ]
+    if author.chance(0.7):
+        content, said = draw_result(author, tool.blueprint.result, filled)
+        turns += [Message("tool", content), Message("assistant", said)]
+    else:
+        return turns
+    return turns
+
+
+def _again(author: Author, tool: Tool, filled: list[Filled]) -> list[Message]:
+    """The same once more with another value of one argument."""
+    changed = author.one([each for each in filled if not _is_flag(each)])
+    new = fill(author, changed.argument)
+    question = author.ask(
+        *_PHRASES["again"],
+        s=new.said,
+        v=new.value,
+    )
+    return _call(author, tool, [new if each is changed else each for each in filled], question)

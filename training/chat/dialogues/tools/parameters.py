@@ -1,0 +1,77 @@
+"""What tools take: each kind of argument with its names, its values and how people say it."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from training.chat.author import Author
+from training.chat.dialogues.values import DRAWS, Draw
+from training.chat.lexicon import read
+
+_TABLE: dict[str, Any] = read("phrases/parameters")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A kind of argument."""
+
+    names: tuple[str, ...]
+    type: str
+    says: tuple[str, ...]
+    """Descriptions."""
+    draw: Draw
+    phrases: tuple[str, ...]
+    """How a question says it, `{v}` being the value; of a flag, for true and for false."""
+    ask: tuple[str, ...] = ()
+    """How the assistant asks for it; never, where there is nothing."""
+    choices: tuple[str, ...] = ()
+
+
+@cache
+def parameter(kind: str) -> Parameter:
+    """Return the parameter of a kind: a value, one of a few choices, or a flag."""
+    if kind in _TABLE["kinds"]:
+        return _valued(kind, _TABLE["kinds"][kind])
+    if kind in _TABLE["choices"]:
+        return _chosen(_TABLE["choices"][kind])
+    return _flag(_TABLE["flags"][kind])
+
+
+@cache
+def enums() -> tuple[Parameter, ...]:
+    """Return every parameter with choices."""
+    return tuple(map(parameter, _TABLE["choices"]))
+
+
+@cache
+def flags() -> tuple[Parameter, ...]:
+    """Return every flag."""
+    return tuple(map(parameter, _TABLE["flags"]))
+
+
+def _valued(kind: str, told: dict[str, Any]) -> Parameter:
+    names = tuple(told["names"].split())
+    phrases, ask = tuple(told["phrases"]), tuple(told["ask"])
+    return Parameter(names, told["type"], tuple(told["says"]), DRAWS[kind], phrases, ask)
+
+
+def _chosen(told: dict[str, Any]) -> Parameter:
+    names: tuple[str, ...] = tuple(told["names"].split())
+    options: tuple[str, ...] = tuple(told["options"].split())
+    ask = (f"Which {names[0].replace('_', ' ')} would you like: {{options}}?",)
+
+    def draw(author: Author) -> str:
+        return author.one(options)
+
+    phrases = tuple(told["phrases"])
+    return Parameter(names, "string", tuple(told["says"]), draw, phrases, ask, options)
+
+
+def _flag(told: dict[str, Any]) -> Parameter:
+    phrases = (told["true"], told["false"])
+    return Parameter(tuple(told["names"].split()), "boolean", tuple(told["says"]), flip, phrases)
+
+
+def flip(author: Author) -> bool:
+    """Return the value of a flag."""
+    return author.chance(0.55)

@@ -1,0 +1,184 @@
+"""Trains the starter model: `python -m training.chat.train [--output build/training/chat]`.
+
+It goes on from its last checkpoint, so it may be stopped at any time.
+"""
+
+import argparse
+import copy
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch._inductor.config as inductor
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.chat.checkpoints import save
+from training.chat.config import Architecture, Schedule
+from training.chat.cores import Cores
+from training.chat.corpus import IGNORED, Batch, Corpus
+from training.chat.model import Decoder
+from training.chat.optimizers import optimizers
+from training.chat.tokenizer import train_tokenizer
+
+_REPORT_STEPS = 20
+_SAVE_STEPS = 100
+_PARTS = 2
+"""Batches of one step: rows of different lengths."""
+
+
+class Training:
+    """The state of a training, and its steps."""
+
+    def __init__(self, tokenizer: Tokenizer, shape: Architecture, schedule: Schedule) -> None:
+        torch.manual_seed(schedule.seed)
+        self.schedule = schedule
+        self.model = Decoder(shape)
+        self.average = copy.deepcopy(self.model)
+        self.optimizers = optimizers(
+            self.model, schedule.muon_rate, schedule.adam_rate, schedule.weight_decay
+        )
+        self.step = 0
+        self._tokenizer = tokenizer
+        self._batches: Iterator[Batch] | None = None
+
+    def advance(self) -> float:
+        """Take one step and return its loss, per learned token."""
+        if self._batches is None:
+            corpus = Corpus(self._tokenizer, f"{self.schedule.seed} {self.step}")
+            self._batches = corpus.batches(self.schedule.batch_tokens // _PARTS)
+        batches = [next(self._batches) for _ in range(_PARTS)]
+        learned = sum(int((batch.targets != IGNORED).sum()) for batch in batches)
+        loss = 0.0
+        for batch in batches:
+            part = _loss(self.model, batch) / learned
+            part.backward()
+            loss += part.item()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.schedule.clip_norm)
+        self._update()
+        return loss
+
+    def _update(self) -> None:
+        share = rate(self.step, self.schedule)
+        for optimizer, full in zip(
+            self.optimizers, (self.schedule.muon_rate, self.schedule.adam_rate), strict=True
+        ):
+            for group in optimizer.param_groups:
+                group["lr"] = full * share
+            optimizer.step()
+            optimizer.zero_grad()
+        self.step += 1
+        decay = min(self.schedule.average_decay, self.step / (self.step + 10))
+        with torch.no_grad():
+            for ours, theirs in zip(
+                self.average.parameters(), self.model.parameters(), strict=True
+            ):
+                ours.lerp_(theirs, 1 - decay)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on."""
+        return {
+            "shape": asdict(self.model.shape),
+            "tokenizer": self._tokenizer.to_str(),
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [each.state_dict() for each in self.optimizers],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state; a compact one has averaged weights only."""
+        self.step = state["step"]
+        self.model.load_state_dict(state.get("model", state["average"]))
+        self.average.load_state_dict(state["average"])
+        for optimizer, told in zip(self.optimizers, state.get("optimizers", ()), strict=False):
+            optimizer.load_state_dict(told)
+
+
+def rate(step: int, schedule: Schedule) -> float:
+    """Return the share of the full rates: up, level, and down to nothing.
+
+    Source: https://arxiv.org/abs/2404.06395 (warm-up, stable, decay)
+    """
+    return min(
+        1.0, (step + 1) / schedule.warmup_steps, (schedule.steps - step) / schedule.cooldown_steps
+    )
+
+
+def _loss(model: Decoder, batch: Batch) -> Tensor:
+    """Return the summed loss; the head is computed for what is learned only."""
+    targets = torch.from_numpy(batch.targets).flatten()
+    places = (targets != IGNORED).nonzero().flatten()
+    with torch.autocast("cpu", torch.bfloat16):
+        stream = model(torch.from_numpy(batch.ids))
+        logits = model.logits(stream[places])
+    return functional.cross_entropy(logits.float(), targets[places], reduction="sum")
+
+
+def train(output: Path, shape: Architecture, schedule: Schedule, start: Path | None) -> None:
+    """Train to the end of the schedule.
+
+    Args:
+        output: Holds the checkpoints and the log; goes on from what is there.
+        shape: Of a new decoder.
+        schedule: Steps and rates.
+        start: A checkpoint to begin with where `output` has none.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    checkpoint = output / "checkpoint.pt"
+    training = open_training(checkpoint if checkpoint.exists() else start, shape, schedule)
+    training.model.compile()
+    losses, begun, cores = list[float](), time.monotonic(), Cores(torch.get_num_threads())
+    while training.step < schedule.steps:
+        torch.set_num_threads(cores.free())
+        if training.step == schedule.steps - schedule.cooldown_steps:
+            save(training.state(), output / "before-cooldown.pt")
+        losses.append(training.advance())
+        if training.step % _REPORT_STEPS == 0:
+            speed = len(losses) * schedule.batch_tokens / (time.monotonic() - begun)
+            _tell(output, training.step, sum(losses) / len(losses), speed)
+            losses, begun = [], time.monotonic()
+        if training.step % _SAVE_STEPS == 0:
+            save(training.state(), checkpoint)
+    save(training.state(), checkpoint)
+
+
+def open_training(checkpoint: Path | None, shape: Architecture, schedule: Schedule) -> Training:
+    """Return the training of a checkpoint, or a new one."""
+    if checkpoint is None:
+        return Training(train_tokenizer(shape.vocabulary, schedule.seed), shape, schedule)
+    state = torch.load(checkpoint)
+    shape = Architecture(**state["shape"])
+    training = Training(Tokenizer.from_str(state["tokenizer"]), shape, schedule)
+    training.restore(state)
+    return training
+
+
+def _tell(output: Path, step: int, loss: float, speed: float) -> None:
+    line = f"{time.strftime('%H:%M:%S')} step {step} loss {loss:.4f} {speed:.0f} tokens/s\n"
+    with (output / "log.txt").open("a", encoding="utf-8") as log:
+        log.write(line)
+
+
+def main() -> None:
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("build/training/chat"))
+    parser.add_argument("--start", type=Path, help="a checkpoint to begin with")
+    parser.add_argument("--steps", type=int, default=Schedule().steps)
+    parser.add_argument("--cooldown-steps", type=int, default=Schedule().cooldown_steps)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    told = parser.parse_args()
+    torch.set_num_threads(told.threads)
+    inductor.cpp.dynamic_threads = True
+    schedule = replace(Schedule(), steps=told.steps, cooldown_steps=told.cooldown_steps)
+    train(told.output, Architecture(), schedule, told.start)
+
+
+if __name__ == "__main__":
+    main()
