@@ -49,6 +49,18 @@ def test_a_run_reads_and_writes_part_of_a_memory_in_place(counting):
     np.testing.assert_array_equal(results[1], np.full((2, 2), 22))
 
 
+def test_a_run_returns_nothing_where_all_outputs_have_lasting_memory(counting):
+    session = open_session(counting, CPU)
+    memory, answers = (session.allocate((4, 2), FLOAT) for _ in range(2))
+    outputs = {"present": memory.rows(2, 1), "twice": answers.rows(2, 1)}
+    run = session.bind({"past": memory.rows(2, 1)}, outputs, [])
+
+    returned = [run.run({"step": np.full((1, 2), step, np.float32)}) for step in (1, 10)]
+
+    assert returned == [[], []]
+    np.testing.assert_array_equal(answers.owner, [[0, 0], [0, 0], [22, 22], [0, 0]])
+
+
 def test_rows_are_copied_up_to_a_number_of_tokens(counting):
     session = open_session(counting, CPU)
     memory = session.allocate((3, 2, 4, 1), FLOAT)
