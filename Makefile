@@ -43,8 +43,10 @@ test-parity: $(VENV)/.parity $(MODEL) ## Compare with the reference implementati
 golden: $(VENV)/.dev $(MODEL) ## Rewrite the recorded answers; read the difference before you commit it
 	$(BIN)/pytest tests/contract/test_goldens.py --rewrite-golden
 
-.PHONY: bench bench-embeddings
-bench: bench-embeddings ## Run every benchmark
+.PHONY: bench bench-embeddings bench-chat
+bench: bench-embeddings bench-chat ## Run every benchmark
+bench-chat: $(VENV)/.parity ## Measure the chat service against onnxruntime-genai, and llama.cpp where it is installed
+	$(BIN)/python -m benchmarks.chat
 bench-embeddings: $(VENV)/.parity $(MODEL) ## Measure the embeddings service against sentence-transformers
 	$(BIN)/python benchmarks/embeddings.py
 
