@@ -65,6 +65,10 @@ def registry_of(models, memory_bytes=None, **others):
     return Registry("embeddings", models, Settings(embeddings=own, **sections))
 
 
+def states_of(registry):
+    return [entry.state for entry in registry.entries]
+
+
 @asynccontextmanager
 async def loading(registry, load=load_good_ones, estimate=lambda _: 1):
     """Have a registry's models loaded while the context lasts; yield what states were seen."""
@@ -72,7 +76,7 @@ async def loading(registry, load=load_good_ones, estimate=lambda _: 1):
 
     async def on_change():
         registry.residency.check_integrity()
-        states = [entry.state for entry in registry.entries]
+        states = states_of(registry)
         if not seen or seen[-1] != states:
             seen.append(states)
 
@@ -113,6 +117,8 @@ def load_all(registry, load=load_good_ones):
     async def scenario():
         async with loading(registry, load) as seen:
             await until_settled(registry)
+            # The loader tells of a change after it; the last one may not be told of yet.
+            await until(lambda: seen and seen[-1] == states_of(registry))
             return seen
 
     return play(scenario)
