@@ -6,7 +6,9 @@ same cores, so that a slow minute of the machine hits all of them; tables show m
 
 llama.cpp is measured where `llama_cpp` can be imported, or where LLAMA_PYTHON names a Python that
 can; its batch interface is called without a server. A server of its own is measured beside the
-mesh with `--url llama.cpp=http://127.0.0.1:8000`.
+mesh with `--url llama.cpp=http://127.0.0.1:8000`. On processors with AMX it crashes where GCC 12
+built it, which drops the stores of a tile's configuration:
+`CMAKE_ARGS="-DCMAKE_CXX_FLAGS='-fno-dse -fno-tree-dse'" pip install llama-cpp-python` keeps them.
 """
 
 import argparse

@@ -83,4 +83,5 @@ if __name__ == "__main__":
     opened = open_model(sys.argv[1], int(sys.argv[2]))
     if sys.argv[3] == "generator":
         worker.serve(candidate.measures(Generator(opened)))
-    worker.serve({"answers_tokens_s": Engine(opened).answers_tokens_s})
+    else:
+        worker.serve({"answers_tokens_s": Engine(opened).answers_tokens_s})

@@ -109,10 +109,11 @@ class EngineThread:
 
     def _receive(self) -> None:
         """Take what callers sent; wait for something where there is nothing to do."""
-        while not self._is_closed:
+        while True:
             self._meters.show(self._engine)
+            is_idle = self._engine.is_idle and not self._is_closed
             try:
-                self._obey(self._inbox.get(block=self._engine.is_idle))
+                self._obey(self._inbox.get(block=is_idle))
             except Empty:
                 return
 
