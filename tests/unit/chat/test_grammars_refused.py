@@ -270,3 +270,16 @@ def test_a_text_that_has_to_come_and_is_very_long_holds_nobody_up(
 
     assert grammar.mask().any()
     assert time.monotonic() - begun_s < 1
+
+
+def test_more_texts_than_can_be_followed_are_refused(model: Model) -> None:
+    error = refusal(model, wanting("choice", [f"text {number}" for number in range(2001)]))
+
+    assert "the most is 2000" in str(error)
+
+
+@pytest.mark.parametrize("depth", range(900, 1000, 7))
+def test_what_is_nested_more_deeply_than_can_be_followed_is_refused(
+    model: Model, depth: int
+) -> None:
+    refusal(model, wanting("json_schema", nested(depth)))

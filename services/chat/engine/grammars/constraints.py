@@ -11,6 +11,9 @@ from services.chat.engine.grammars.schemas import fit_schema
 from services.chat.engine.grammars.unfit import UnfitError
 from services.runtime.errors import InvalidRequestError
 
+MAX_TEXTS = 2000
+"""Texts to choose from; llguidance follows each of them, up to a limit of its own."""
+
 _OBJECT = {"type": "object"}
 
 
@@ -21,6 +24,7 @@ def write_constraint(script: Script, notation: Notation, constraint: Constraint)
         InvalidRequestError: What the caller wants cannot be enforced.
     """
     if constraint.kind == "choice":
+        _check_texts(constraint)
         literals = (notation.literal(choice) or '""' for choice in constraint.value)
         return script.define("choice", " | ".join(literals))
     try:
@@ -33,6 +37,16 @@ def write_constraint(script: Script, notation: Notation, constraint: Constraint)
         ) from None
     has_lines = constraint.kind == "lark"
     return script.embed(Part(grammar, constraint.param, has_lines=has_lines))
+
+
+def _check_texts(constraint: Constraint) -> None:
+    if len(constraint.value) > MAX_TEXTS:
+        raise InvalidRequestError(
+            f"Invalid value for '{constraint.param}': {len(constraint.value)} texts; the most is"
+            f" {MAX_TEXTS}.",
+            param=constraint.param,
+            code="invalid_value",
+        )
 
 
 def _grammar(constraint: Constraint) -> dict[str, Any]:

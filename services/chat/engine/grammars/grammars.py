@@ -1,5 +1,8 @@
 """The grammars of one model: from what a caller wants to what restrains each choice."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import tokenizers
 
 from services.chat.engine.conversation import Constraint, Continuation, Conversation
@@ -64,8 +67,9 @@ class Grammars:
             return None
         param = _param(conversation.constraint)
         compiler = self._checked(param)
-        script = answer_script(self._notation, self._forms, conversation, thinks=thinks)
-        return compiler.compile(script, param)
+        with _not_too_deep(param):
+            script = answer_script(self._notation, self._forms, conversation, thinks=thinks)
+            return compiler.compile(script, param)
 
     def of_continuation(self, continuation: Continuation) -> NewGrammar | None:
         """Return what makes the grammar of each continuation; None where they are free.
@@ -77,8 +81,9 @@ class Grammars:
             return None
         param = _param(continuation.constraint)
         compiler = self._checked(param)
-        script = content_script(self._notation, self._forms, continuation.constraint)
-        return compiler.compile(script, param)
+        with _not_too_deep(param):
+            script = content_script(self._notation, self._forms, continuation.constraint)
+            return compiler.compile(script, param)
 
     def _checked(self, param: str) -> Compiler:
         if self._compiler is None:
@@ -88,6 +93,19 @@ class Grammars:
                 param=param,
             )
         return self._compiler
+
+
+@contextmanager
+def _not_too_deep(param: str) -> Iterator[None]:
+    """Refuse what is nested more deeply than Python follows."""
+    try:
+        yield
+    except RecursionError:
+        raise InvalidRequestError(
+            f"Invalid value for '{param}': it is nested too deeply.",
+            param=param,
+            code="invalid_value",
+        ) from None
 
 
 def _param(constraint: Constraint | None) -> str:

@@ -171,7 +171,7 @@ def test_a_step_that_fails_ends_all_answers_and_the_next_request_is_served():
 
     async def scenario(thread):
         runner.fails = True
-        runner.steps.release(1)
+        runner.steps.release(2)
         with thread.ask([ask([1])]) as one, thread.ask([ask([2])]) as other:
             ends = [(await read(mailbox))[-1] for mailbox in (one, other)]
         runner.fails = False
