@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.chat_figures import NOTHING, Figures, percentile, table
 from benchmarks.chat_peers.gateway import Crowd, Gateway
-from benchmarks.chat_peers.line_up import BARE, ENGINE, PAIRS
+from benchmarks.chat_peers.line_up import BARE, CONTEXT_TOKENS, ENGINE, PAIRS
 from benchmarks.chat_peers.worker import Worker
 from tests.mesh import running_mesh
 
@@ -69,8 +69,8 @@ def _ratios(speed: Figures) -> str:
     return table("ratio", speed.columns, rows)
 
 
-def measure_engine(engine: Worker, extent: Extent) -> str:
-    """Return what only our engine is asked, as a list."""
+def measure_engine(engine: Worker, small_engine: Worker, extent: Extent) -> str:
+    """Return what only our engine is asked, as a list; the memory of one with short slots."""
     fresh_ms, shared_ms, stalls = [], [], []
     prefix = {"prompt_tokens": LONG_TOKENS, "shared_tokens": LONG_TOKENS - 32}
     for _ in range(extent.rounds):
@@ -78,7 +78,7 @@ def measure_engine(engine: Worker, extent: Extent) -> str:
         shared_ms.append(engine.call("shared_prefix_ms", **prefix))
         stalls.append(engine.call("long_prompt_ms", prompt_tokens=LONGEST_TOKENS))
     stall = min(stalls, key=lambda told: told["gap"])
-    sizes_mb = engine.call("resident_mb", requests=extent.requests)
+    sizes_mb = small_engine.call("resident_mb", requests=extent.requests)
     return (
         f"* The first token of {LONG_TOKENS} comes after {statistics.median(fresh_ms):.0f} ms;"
         f" after {statistics.median(shared_ms):.0f} ms where all but 32 were there before.\n"
@@ -86,7 +86,7 @@ def measure_engine(engine: Worker, extent: Extent) -> str:
         f" for {stall['gap']:.0f} ms at most: the longest chunk took {stall['chunk']:.0f} ms, the"
         f" longest token {stall['token']:.0f} ms.\n"
         f"* {extent.requests} requests: {sizes_mb[0]:.0f} MB resident after a tenth of them,"
-        f" {sizes_mb[-1]:.0f} MB at the end."
+        f" {sizes_mb[4]:.0f} MB after half, {sizes_mb[-1]:.0f} MB at the end."
     )
 
 
@@ -97,12 +97,12 @@ def measure_answers(
     figures, crowds = Figures(), dict[tuple[str, str], list[Crowd]]()
     chat = (
         f'[[chat.models]]\nid = "m"\nfolder = "{model}"\nslots = 16\n'
-        'context_tokens = 2560\nprovider = "cpu"\n'
+        f'context_tokens = {CONTEXT_TOKENS}\nprovider = "cpu"\n'
     )
     asked = {"prompt_tokens": PROMPT_TOKENS, "tokens": extent.tokens}
     with tempfile.TemporaryDirectory() as folder, running_mesh(Path(folder), "", chat=chat) as mesh:
         servers = {"through Envoy": mesh.url} | urls
-        for _ in range(extent.rounds):
+        for _ in range(2 * extent.rounds):
             for count in (1, 8):
                 for name, engine in engines.items():
                     told = engine.call("answers_tokens_s", sequences=count, **asked)

@@ -20,6 +20,9 @@ TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
+FRAME_TOKENS = 19
+"""What the template adds to one message of a user."""
+
 
 def words() -> list[str]:
     """Return the ordinary tokens as byte-level vocabularies write them: the bytes, then words."""

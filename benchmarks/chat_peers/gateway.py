@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.chat_model.vocabulary import END, WORDS
+from benchmarks.chat_model.vocabulary import END, FRAME_TOKENS, WORDS
 from benchmarks.chat_peers.candidate import LETTERS
 
 FIRST_LETTER = "!"
@@ -47,7 +47,10 @@ class Gateway:
         self._model = model
 
     def ask(self, streams: int, prompt_tokens: int, tokens: int, *, sampled: bool = False) -> Crowd:
-        """Read so many answers at once, each of about `tokens` tokens."""
+        """Read so many answers at once, each of about `tokens` tokens.
+
+        Their prompts have `prompt_tokens` in all, the template's included.
+        """
         return asyncio.run(self._ask(streams, prompt_tokens, tokens, sampled=sampled))
 
     async def _ask(self, streams: int, prompt_tokens: int, tokens: int, *, sampled: bool) -> Crowd:
@@ -58,7 +61,8 @@ class Gateway:
         return Crowd(sum(stream.tokens for stream in read) / elapsed_s, tuple(read))
 
     def _body(self, prompt_tokens: int, tokens: int, *, sampled: bool) -> bytes:
-        places = np.random.default_rng().integers(0, LETTERS, size=prompt_tokens)
+        letters = prompt_tokens - FRAME_TOKENS
+        places = np.random.default_rng().integers(0, LETTERS, size=letters)
         text = "".join(chr(ord(FIRST_LETTER) + place) for place in places)
         asked = {
             "model": self._model,

@@ -11,6 +11,7 @@ from benchmarks.chat_peers.worker import Worker
 
 ENGINE, BARE, GENAI, LLAMA = "engine, int4", "bare ORT loop, int4", "genai, int4", "llama.cpp, Q4_0"
 GENAI_ENGINE = "genai's engine, int4"
+CONTEXT_TOKENS = 2560
 ENGINE8, LLAMA8 = "engine, int8", "llama.cpp, Q8_0"
 PAIRS = ((ENGINE, LLAMA), (ENGINE, GENAI), (ENGINE, BARE), (ENGINE8, LLAMA8))
 """Who is compared with whom: like bits with like bits."""
@@ -20,10 +21,10 @@ def open_workers(models: Path, threads: int) -> dict[str, Worker]:
     """Start every candidate that is installed, and wait until it has loaded."""
     llama = find_llama()
     workers = {
-        ENGINE: Worker("ours", str(models / exports.INT4), str(threads)),
+        ENGINE: open_engine(models / exports.INT4, threads),
         BARE: Worker("bare", str(models / exports.INT4), str(threads)),
         GENAI: Worker("genai", str(models / exports.INT4), str(threads), "generator"),
-        ENGINE8: Worker("ours", str(models / exports.INT8), str(threads)),
+        ENGINE8: open_engine(models / exports.INT8, threads),
     }
     if llama is not None:
         for name, file in ((LLAMA, exports.Q4), (LLAMA8, exports.Q8)):
@@ -31,6 +32,11 @@ def open_workers(models: Path, threads: int) -> dict[str, Worker]:
     for worker in workers.values():
         worker.call("decode", sequences=1, tokens=8, sampled=False)
     return workers
+
+
+def open_engine(model: Path, threads: int, context_tokens: int = CONTEXT_TOKENS) -> Worker:
+    """Start our engine."""
+    return Worker("ours", str(model), str(threads), str(context_tokens))
 
 
 def open_genai_engine(models: Path, threads: int) -> Worker:

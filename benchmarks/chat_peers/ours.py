@@ -7,6 +7,7 @@ from pathlib import Path
 import tokenizers
 
 from benchmarks.chat_peers import candidate, ours_measures, worker
+from benchmarks.chat_peers.ours_measures import SLOTS
 from services.chat.config import ChatModelSettings
 from services.chat.engine.decoder import open_decoder
 from services.chat.engine.loop import Engine, Limits
@@ -16,8 +17,6 @@ from services.chat.engine.sequence import Job
 from services.chat.engine.text.pieces import Pieces
 from services.runtime.onnx import SessionOptions
 
-CONTEXT_TOKENS = 2560
-SLOTS = 16
 CHUNK_TOKENS = 128
 GREEDY = Sampling(temperature=0)
 SAMPLED = Sampling(temperature=0.8, top_p=0.95)
@@ -26,13 +25,13 @@ SAMPLED = Sampling(temperature=0.8, top_p=0.95)
 class Ours:
     """The engine, with answers that nothing but their length ends."""
 
-    def __init__(self, folder: str, threads: int) -> None:
+    def __init__(self, folder: str, threads: int, context_tokens: int) -> None:
         settings = ChatModelSettings(
-            id="m", folder=Path(folder), slots=SLOTS, context_tokens=CONTEXT_TOKENS
+            id="m", folder=Path(folder), slots=SLOTS, context_tokens=context_tokens
         )
         decoder = open_decoder(settings, SessionOptions("cpu", threads=threads))
         tokenizer = tokenizers.Tokenizer.from_file(f"{folder}/tokenizer.json")
-        limits = Limits(CONTEXT_TOKENS, decoder.runner.vocabulary, frozenset(), CHUNK_TOKENS)
+        limits = Limits(context_tokens, decoder.runner.vocabulary, frozenset(), CHUNK_TOKENS)
         self._engine = Engine(decoder.runner, Pieces(tokenizer), limits, decoder.sampler)
         self._jobs: list[Job] = []
 
@@ -69,5 +68,5 @@ class Ours:
 
 
 if __name__ == "__main__":
-    ours = Ours(sys.argv[1], int(sys.argv[2]))
+    ours = Ours(sys.argv[1], *map(int, sys.argv[2:]))
     worker.serve(candidate.measures(ours) | ours_measures.measures(ours))

@@ -11,6 +11,10 @@ from services.chat.engine.outputs import Delta
 if TYPE_CHECKING:
     from benchmarks.chat_peers.ours import Ours
 
+SLOTS = 16
+SHORT_CONTEXT_TOKENS = 128
+"""For the memory: so that all of a slot is soon used."""
+
 
 def measures(ours: "Ours") -> dict[str, Callable[..., Any]]:
     """Return the measures by name, as a worker answers them."""
@@ -76,7 +80,12 @@ def long_prompt_ms(ours: "Ours", prompt_tokens: int) -> dict[str, float]:
 
 
 def resident_mb(ours: "Ours", requests: int) -> list[float]:
-    """Return how much memory the process holds after each tenth of so many short requests."""
+    """Return how much memory the process holds after each tenth of so many short requests.
+
+    The memory of all slots is written first: the system lends each page as it is needed.
+    """
+    ours.start(random_prompts(SLOTS, SHORT_CONTEXT_TOKENS * 3 // 4), sampled=True)
+    ours.finish()
     sizes = []
     for _ in range(10):
         for number in range(requests // 10):

@@ -13,8 +13,12 @@ from gateway.bootstrap.values import packed, seconds, wrapped
 from gateway.endpoints import FRONT_DESK, VARIABLE, Endpoint, families, package, path_pattern
 from services.runtime.config import Settings
 
-RETRY_ON = "connect-failure,refused-stream,unavailable"
-"""Only what no service has begun to work on; `unavailable` is how a draining replica declines."""
+RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled"
+"""Only what no service has begun to work on.
+
+`unavailable` is how a draining replica declines, `cancelled` what gRPC makes of calls that meet
+the end of its drain.
+"""
 
 
 def routes(settings: Settings, known: Sequence[Endpoint]) -> route_pb2.RouteConfiguration:

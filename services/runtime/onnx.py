@@ -145,9 +145,9 @@ class OnnxSession:
 
     def allocate(self, shape: Sequence[int], dtype: np.dtype[np.generic]) -> Buffer:
         """Return zeros where the graph runs; the CPU takes pages only as they are written."""
-        zeros = np.zeros(tuple(shape), dtype)
         if self._provider == "cpu":
-            return Buffer(zeros, zeros.ctypes.data, zeros.shape, zeros.dtype, "cpu")
+            return host_memory(shape, dtype)
+        zeros = np.zeros(tuple(shape), dtype)
         value = ort.OrtValue.ortvalue_from_numpy(zeros, "cuda", 0)
         return Buffer(value, value.data_ptr(), zeros.shape, zeros.dtype, "cuda")
 
@@ -196,6 +196,12 @@ class _OnnxBoundRun:
         return [value.numpy() for value in self._binding.get_outputs()[: self._count]]
 
 
+def host_memory(shape: Sequence[int], dtype: np.dtype[np.generic]) -> Buffer:
+    """Return zeros in the memory of this process; its owner is the array."""
+    zeros = np.zeros(tuple(shape), dtype)
+    return Buffer(zeros, zeros.ctypes.data, zeros.shape, zeros.dtype, "cpu")
+
+
 def _copy(source: Buffer, target: Buffer) -> None:
     """Copy memory of a device to another place on it."""
     session = _copying_session(source.provider, source.dtype)
@@ -221,7 +227,7 @@ def _written_session(
 ) -> ort.InferenceSession:
     """Return a session on a graph that the program wrote."""
     return ort.InferenceSession(
-        graph, _session_options(options), providers=_provider_list(provider, options)
+        graph, _session_options(provider, options), providers=_provider_list(provider, options)
     )
 
 
@@ -253,7 +259,7 @@ def open_session(path: Path, options: SessionOptions, graph: bytes | None = None
     provider = options.provider or ("cuda" if "cuda" in available_providers() else "cpu")
     if provider not in available_providers():
         raise ArtifactError(f"{path}: provider '{provider}' was asked for, but {cuda_problem()}")
-    settings = _session_options(options)
+    settings = _session_options(provider, options)
     settings.add_session_config_entry(_WEIGHTS_FOLDER, str(path.parent))
     try:
         with large_pages() if provider == "cpu" else contextlib.nullcontext():
@@ -315,12 +321,18 @@ def _address(buffer: Buffer) -> tuple[str, int, type[np.generic], tuple[int, ...
     return buffer.provider, 0, buffer.dtype.type, buffer.shape, buffer.pointer
 
 
-def _session_options(options: SessionOptions) -> ort.SessionOptions:
+def _session_options(provider: Provider, options: SessionOptions) -> ort.SessionOptions:
     result = ort.SessionOptions()
     result.intra_op_num_threads = options.threads or cores()
     result.inter_op_num_threads = 1
     result.log_severity_level = 3
     result.add_session_config_entry(_SPIN_US, "100")
+    # Shapes change at every run: a plan of memory for each of them would pile up and fit none.
+    result.enable_mem_pattern = False
+    if provider == "cpu":
+        # What weights leave in the arena when they are packed would fill with scattered arrays. On
+        # a GPU they stay in the arena, which has a bound.
+        result.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
     return result
 
 

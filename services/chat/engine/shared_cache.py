@@ -11,7 +11,7 @@ from services.chat.engine.feeds import LAST, Integers, check_inputs, feeds_of
 from services.chat.engine.folder import Spec
 from services.chat.engine.head import LOGIT_PLACES
 from services.chat.engine.runner import Logits, Row, SomeLogits
-from services.runtime.onnx import Array, BindingSession, BoundRun, Buffer
+from services.runtime.onnx import Array, BindingSession, BoundRun, Buffer, host_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,15 @@ class SharedCacheRunner:
         self._cache = Cache(session, spec, slots=slots, capacity=capacity)
         self._lengths = np.zeros(slots, np.int64)
         self._bound: dict[tuple[int, int], BoundRun] = {}
-        self._keeping: dict[tuple[int, int], BoundRun] = {}
         check_inputs(session, spec)
         logits = self._returned(self._reading(0, [0], 0, LAST))
         self._lengths[0] = 0
         self.vocabulary = logits.shape[2]
+        shape = (slots, 1, self.vocabulary)
         if keeps_logits:
-            self.kept_logits = session.allocate((slots, 1, self.vocabulary), logits.dtype)
+            self._logits = self.kept_logits = session.allocate(shape, logits.dtype)
+        else:
+            self._logits = host_memory(shape, logits.dtype)
 
     @property
     def slots(self) -> int:
@@ -88,9 +90,10 @@ class SharedCacheRunner:
     def prefill(self, slot: int, tokens: Sequence[int], start: int) -> SomeLogits:
         """Read tokens into a slot that holds `start` already; return logits (1, vocabulary)."""
         step = self._reading(slot, tokens, start, LAST)
-        if self._try_keep(step):
-            return DeviceLogits((slot,))
-        return np.array(self._returned(step)[0, -1:], np.float32)
+        if step.logits_per_row != 1:
+            return np.array(self._returned(step)[0, -1:], np.float32)
+        self._run(step)
+        return self._logits_of([slot])
 
     def score(self, slot: int, tokens: Sequence[int], start: int) -> Logits:
         """Read tokens as `prefill` does; return logits after each of them, (tokens, vocabulary)."""
@@ -113,12 +116,8 @@ class SharedCacheRunner:
             ids[row.slot - first] = row.token
             starts[row.slot - first] = row.start
             self._lengths[row.slot] = row.start + 1
-        step = self._step(first, ids, starts[:, None])
-        slots = [row.slot for row in rows]
-        if self._try_keep(step):
-            return DeviceLogits(tuple(slots))
-        logits = self._returned(step)[[slot - first for slot in slots], -1]
-        return logits.astype(np.float32, copy=False)
+        self._run(self._step(first, ids, starts[:, None]))
+        return self._logits_of([row.slot for row in rows])
 
     def copy(self, source: int, slot: int, tokens: int) -> None:
         """Make a slot begin with the first tokens of another one."""
@@ -143,27 +142,26 @@ class SharedCacheRunner:
 
         They are gone with the next run.
         """
-        place = step.first, step.count
-        bound = self._bound.get(place) if step.logits_per_row == 1 else None
-        if bound is None:
-            bound = self._session.bind(*self._cache.rows(*place), [self._spec.names.logits])
-            # It is kept where the next one will have logits alike.
-            if step.logits_per_row == 1:
-                self._bound[place] = bound
+        memory = self._cache.rows(step.first, step.count)
+        bound = self._session.bind(*memory, [self._spec.names.logits])
         (logits,) = bound.run(step.feeds)
         return logits
 
-    def _try_keep(self, step: _Step) -> bool:
-        """Run with logits to the rows of their slots, where there is memory for them."""
-        if self.kept_logits is None or step.logits_per_row != 1:
-            return False
+    def _run(self, step: _Step) -> None:
+        """Run with one token's logits of each row, which go to the rows of their slots."""
         place = step.first, step.count
-        if place not in self._keeping:
+        if place not in self._bound:
             inputs, outputs = self._cache.rows(*place)
-            outputs[self._spec.names.logits] = self.kept_logits.rows(*place)
-            self._keeping[place] = self._session.bind(inputs, outputs, [])
-        self._keeping[place].run(step.feeds)
-        return True
+            outputs[self._spec.names.logits] = self._logits.rows(*place)
+            self._bound[place] = self._session.bind(inputs, outputs, [])
+        self._bound[place].run(step.feeds)
+
+    def _logits_of(self, slots: list[int]) -> SomeLogits:
+        """Return the logits of slots from the last run: a copy, or where they are."""
+        if self.kept_logits is not None:
+            return DeviceLogits(tuple(slots))
+        assert isinstance(self._logits.owner, np.ndarray)
+        return self._logits.owner[slots, 0].astype(np.float32, copy=False)
 
     def _range_of(self, rows: Sequence[Row]) -> tuple[int, int]:
         """Return the first slot to compute, and how many.
