@@ -20,6 +20,8 @@ class ChatModelSettings(ModelSettings):
     """Sequences that are computed at the same time; each holds a cache of `context_tokens`."""
     provider: Literal["cuda", "cpu"] | None = None
     """What to run on; unset: CUDA where there is a device."""
+    cuda_graphs: bool = False
+    """Whether CUDA records the kernels of a step, to launch all at once; for small models."""
     tool_format: str | None = None
     """How the model calls tools, such as `hermes` or `llama3`; unset: as its template writes it."""
     reasoning: bool = True

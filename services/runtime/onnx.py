@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import itertools
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _SPIN_US = "session.intra_op.spin_duration_us"
 """How long threads wait awake for the next operator. Left alone they spin for 25 ms after a run,
 on cores that others need meanwhile; between two operators of a decoder there are 50 µs at most."""
+_NO_RECORDING = -1
+"""The number of a run that is not recorded, where others are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class SessionOptions:
     """Threads of one run on the CPU; 0 takes one a core."""
     gpu_memory_bytes: int | None = None
     """The most that the session's arena takes on the device; None sets no bound."""
+    cuda_graphs: bool = False
+    """Whether `record` records; only on CUDA."""
 
 
 class Session(Protocol):
@@ -96,6 +101,9 @@ class BoundRun(Protocol):
 class BindingSession(Session, Protocol):
     """A `Session` that also runs on memory of its caller."""
 
+    records: bool
+    """Whether it was opened for `record`."""
+
     def allocate(self, shape: Sequence[int], dtype: np.dtype[np.generic]) -> Buffer:
         """Return zeros where the graph runs; the CPU takes pages only as they are written."""
 
@@ -113,13 +121,36 @@ class BindingSession(Session, Protocol):
             returned: Outputs that each run returns.
         """
 
+    def record(
+        self, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer], fed: Mapping[str, Array]
+    ) -> BoundRun:
+        """Return a run whose kernels a device records, to launch all of them at once from then on.
+
+        The run that is recorded is done twice, so doing it again must change nothing.
+
+        Args:
+            inputs: As in `bind`.
+            outputs: As in `bind`; all of them.
+            fed: The other inputs; each run has some of the same shapes and types.
+        """
+
 
 class OnnxSession:
-    """A `BindingSession` on ONNX Runtime. Several threads may run it at once."""
+    """A `BindingSession` on ONNX Runtime. Several threads may run it at once if none is recorded.
 
-    def __init__(self, session: ort.InferenceSession, provider: Provider) -> None:
+    Source: https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html
+    (using CUDA graphs)
+    """
+
+    def __init__(
+        self, session: ort.InferenceSession, provider: Provider, *, cuda_graphs: bool = False
+    ) -> None:
         self._session = session
         self._provider = provider
+        self._is_told_numbers = cuda_graphs and provider == "cuda"
+        self._recordings = itertools.count()
+        self._plainly = self._recording(_NO_RECORDING)
+        self.records = cuda_graphs
         self._inputs = {node.name: node.type for node in session.get_inputs()}
         self._outputs = [node.name for node in session.get_outputs()]
 
@@ -140,7 +171,7 @@ class OnnxSession:
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
         """Return the named outputs for the given inputs."""
-        results: list[Array] = self._session.run(list(outputs), dict(feeds))
+        results: list[Array] = self._session.run(list(outputs), dict(feeds), self._plainly)
         return results
 
     def allocate(self, shape: Sequence[int], dtype: np.dtype[np.generic]) -> Buffer:
@@ -162,7 +193,51 @@ class OnnxSession:
         self, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer], returned: Sequence[str]
     ) -> BoundRun:
         """Return a run with lasting inputs and outputs, which may be the same memory."""
-        return _OnnxBoundRun(self._session, inputs, outputs, returned)
+        return _OnnxBoundRun(self._session, inputs, outputs, returned, self._plainly)
+
+    def record(
+        self, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer], fed: Mapping[str, Array]
+    ) -> BoundRun:
+        """Return a run whose kernels a device records, to launch all of them at once from then on.
+
+        See `BindingSession`; on the CPU it is an ordinary run.
+        """
+        memory = {name: self.allocate(value.shape, value.dtype) for name, value in fed.items()}
+        options = self._recording(next(self._recordings))
+        run = _OnnxBoundRun(self._session, {**inputs, **memory}, outputs, [], options)
+        return _RecordedRun(run, memory)
+
+    def _recording(self, number: int) -> ort.RunOptions | None:
+        """Return options of a run that is recorded under a number, and launched from its record."""
+        if not self._is_told_numbers:
+            return None
+        options = ort.RunOptions()
+        options.add_run_config_entry("gpu_graph_id", str(number))
+        return options
+
+
+class _RecordedRun:
+    """A `BoundRun` in which all inputs stay at one place."""
+
+    def __init__(self, run: BoundRun, memory: Mapping[str, Buffer]) -> None:
+        self._run = run
+        self._memory = memory
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Run with other values of the same shapes and types; return nothing."""
+        for name, value in feeds.items():
+            _fill(self._memory[name], value)
+        return self._run.run({})
+
+
+def _fill(buffer: Buffer, value: Array) -> None:
+    """Write over a whole memory."""
+    assert (value.shape, value.dtype) == (buffer.shape, buffer.dtype)
+    if isinstance(buffer.owner, np.ndarray):
+        buffer.owner[...] = value
+    else:
+        assert isinstance(buffer.owner, ort.OrtValue)
+        buffer.owner.update_inplace(value)
 
 
 class _OnnxBoundRun:
@@ -174,8 +249,10 @@ class _OnnxBoundRun:
         inputs: Mapping[str, Buffer],
         outputs: Mapping[str, Buffer],
         returned: Sequence[str],
+        options: ort.RunOptions | None = None,
     ) -> None:
         self._session = session
+        self._options = options
         self._binding = session.io_binding()
         self._kept = [buffer.owner for buffer in (*inputs.values(), *outputs.values())]
         self._count = len(returned)
@@ -190,7 +267,7 @@ class _OnnxBoundRun:
         """Run with the other inputs; return the outputs that have no lasting memory."""
         for name, value in feeds.items():
             self._binding.bind_cpu_input(name, value)
-        self._session.run_with_iobinding(self._binding)
+        self._session.run_with_iobinding(self._binding, self._options)
         if not self._count:
             return []  # asking for the outputs wraps each of them, the lasting ones, too
         return [value.numpy() for value in self._binding.get_outputs()[: self._count]]
@@ -266,13 +343,13 @@ def open_session(path: Path, options: SessionOptions, graph: bytes | None = None
             session = ort.InferenceSession(
                 str(path) if graph is None else graph,
                 settings,
-                providers=_provider_list(provider, options),
+                providers=_provider_list(provider, options, cuda_graphs=options.cuda_graphs),
             )
     except Exception as error:  # onnxruntime's exceptions share no base class of their own
         raise ArtifactError(f"{path}: ONNX Runtime cannot load it: {error}") from error
     if _PROVIDERS[provider] not in session.get_providers():
         raise ArtifactError(f"{path}: the CUDA provider did not start; see the log above")
-    return OnnxSession(session, provider)
+    return OnnxSession(session, provider, cuda_graphs=options.cuda_graphs)
 
 
 @cache
@@ -337,12 +414,14 @@ def _session_options(provider: Provider, options: SessionOptions) -> ort.Session
 
 
 def _provider_list(
-    provider: Provider, options: SessionOptions
+    provider: Provider, options: SessionOptions, *, cuda_graphs: bool = False
 ) -> list[str | tuple[str, dict[str, str]]]:
     if provider == "cpu":
         return [_PROVIDERS["cpu"]]
     # Batches differ in shape: doubling the arena at each growth would hold memory that nobody uses.
     settings = {"arena_extend_strategy": "kSameAsRequested"}
+    if cuda_graphs:
+        settings["enable_cuda_graph"] = "1"
     if options.gpu_memory_bytes is not None:
         settings["gpu_mem_limit"] = str(options.gpu_memory_bytes)
     return [(_PROVIDERS["cuda"], settings), _PROVIDERS["cpu"]]

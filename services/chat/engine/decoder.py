@@ -1,6 +1,6 @@
 """Opens the decoder of a model folder, whichever form it has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -61,7 +61,8 @@ def open_decoder(
     model = load_graph(spec.path)
     capacity = _capacity(settings, spec, short_tokens(model))
     graph = prepare_graph(model, spec.names.logits, capacity=capacity)
-    session = open_session(spec.path, options, graph.content)
+    recording = settings.cuda_graphs and graph.has_shared_cache
+    session = open_session(spec.path, replace(options, cuda_graphs=recording), graph.content)
     try:
         if graph.has_shared_cache:
             _warn_of_slow_caches(settings, session, spec)

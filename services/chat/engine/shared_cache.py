@@ -57,7 +57,8 @@ class SharedCacheRunner:
             spec: What its folder says.
             slots: How many sequences to hold.
             capacity: Tokens of each.
-            keeps_logits: Whether logits stay where the graph runs.
+            keeps_logits: Whether logits stay where the graph runs; the device may record a step
+                of all sequences then.
 
         Raises:
             ArtifactError: The graph has an input that nobody can fill, or gives other logits.
@@ -66,7 +67,9 @@ class SharedCacheRunner:
         self._spec = spec
         self._cache = Cache(session, spec, slots=slots, capacity=capacity)
         self._lengths = np.zeros(slots, np.int64)
+        self._records = keeps_logits and session.records
         self._bound: dict[tuple[int, int], BoundRun] = {}
+        self._recorded: dict[int, BoundRun] = {}
         check_inputs(session, spec)
         logits = self._returned(self._reading(0, [0], 0, LAST))
         self._lengths[0] = 0
@@ -116,7 +119,11 @@ class SharedCacheRunner:
             ids[row.slot - first] = row.token
             starts[row.slot - first] = row.start
             self._lengths[row.slot] = row.start + 1
-        self._run(self._step(first, ids, starts[:, None]))
+        step = self._step(first, ids, starts[:, None])
+        if self._records:
+            self._run_recorded(step)
+        else:
+            self._run(step)
         return self._logits_of([row.slot for row in rows])
 
     def copy(self, source: int, slot: int, tokens: int) -> None:
@@ -151,10 +158,25 @@ class SharedCacheRunner:
         """Run with one token's logits of each row, which go to the rows of their slots."""
         place = step.first, step.count
         if place not in self._bound:
-            inputs, outputs = self._cache.rows(*place)
-            outputs[self._spec.names.logits] = self._logits.rows(*place)
-            self._bound[place] = self._session.bind(inputs, outputs, [])
+            self._bound[place] = self._session.bind(*self._memory_of(*place), [])
         self._bound[place].run(step.feeds)
+
+    def _run_recorded(self, step: _Step) -> None:
+        """Run as `_run` does, always with a mask of the whole capacity."""
+        feeds = dict(step.feeds)
+        mask = feeds[self._spec.names.attention_mask]
+        room = self.capacity_tokens - mask.shape[1]
+        feeds[self._spec.names.attention_mask] = np.pad(mask, ((0, 0), (0, room)))
+        if step.count not in self._recorded:
+            memory = self._memory_of(step.first, step.count)
+            self._recorded[step.count] = self._session.record(*memory, feeds)
+        self._recorded[step.count].run(feeds)
+
+    def _memory_of(self, first: int, count: int) -> tuple[dict[str, Buffer], dict[str, Buffer]]:
+        """Return inputs and outputs of some slots: their caches, and their logits."""
+        inputs, outputs = self._cache.rows(first, count)
+        outputs[self._spec.names.logits] = self._logits.rows(first, count)
+        return inputs, outputs
 
     def _logits_of(self, slots: list[int]) -> SomeLogits:
         """Return the logits of slots from the last run: a copy, or where they are."""
@@ -167,9 +189,10 @@ class SharedCacheRunner:
         """Return the first slot to compute, and how many.
 
         The CPU computes the rows that are needed: each costs time. A device computes four in the
-        time of one, and plans kernels anew for each new number of them.
+        time of one, and plans kernels anew for each new number of them. What it records begins with
+        the first slot, so that there are few records.
         """
-        first = min(row.slot for row in rows)
+        first = 0 if self._records else min(row.slot for row in rows)
         count = max(row.slot for row in rows) + 1 - first
         if self._session.provider != "cpu":
             count = min(_rounded(count), self.slots)

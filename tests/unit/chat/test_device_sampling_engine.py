@@ -54,9 +54,9 @@ class Alternating:
         self._next = next(self._turns)
 
 
-def open_tiny(folder, options=CPU, *, stay, **form):
+def open_tiny(folder, options=CPU, *, stay, records=False, **form):
     write_decoder(folder, SHAPE, WEIGHTS, **form)
-    settings = ChatModelSettings(id="tiny", folder=folder, slots=5)
+    settings = ChatModelSettings(id="tiny", folder=folder, slots=5, cuda_graphs=records)
     return open_decoder(settings, options, keeps_logits=stay)
 
 
@@ -107,6 +107,18 @@ def test_a_crowd_gets_the_answers_of_the_host_sampler(tmp_path, rng, form):
     assert_same(told, answer_all(engine_of(returned), requests))
 
 
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_a_crowd_gets_the_same_answers_from_recorded_steps(tmp_path, rng, form):
+    """The CPU records nothing, but has the inputs at the same place and of the same shape."""
+    requests = some_requests(rng, 40)
+    recorded = open_tiny(tmp_path / "recorded", stay=True, records=True, **form)
+    returned = open_tiny(tmp_path / "returned", stay=False, **form)
+
+    told = answer_all(engine_of(recorded), requests)
+
+    assert_same(told, answer_all(engine_of(returned), requests))
+
+
 def test_several_choices_get_the_answers_of_the_host_sampler(tmp_path, rng):
     prompt = rng.integers(2, SHAPE.vocabulary, size=20).tolist()
     request = ask(prompt, sampling=Sampling(2.0, seed=7), choices=8)
@@ -152,9 +164,11 @@ def test_the_cpu_and_a_growing_cache_choose_on_the_host(tmp_path):
 class TestOnCuda:
     """Attention on CUDA wants caches of half precision."""
 
-    def test_greedy_answers_are_those_of_the_cpu(self, tmp_path, rng):
+    @pytest.mark.parametrize("records", [False, True])
+    def test_greedy_answers_are_those_of_the_cpu(self, tmp_path, rng, records):
         prompts = [rng.integers(2, SHAPE.vocabulary, size=n).tolist() for n in (1, 9, 30, 8, 50)]
-        decoder = open_tiny(tmp_path, SessionOptions("cuda"), stay=None, cache="float16")
+        cuda, form = SessionOptions("cuda"), {"cache": "float16"}
+        decoder = open_tiny(tmp_path, cuda, stay=None, records=records, **form)
 
         answers = answer_all(engine_of(decoder), [ask(prompt) for prompt in prompts])
 

@@ -35,6 +35,10 @@ def save(folder, nodes, inputs, outputs, constants=(), **saving):
     return folder / "graph.onnx"
 
 
+def values_of(memory):
+    return memory.owner if isinstance(memory.owner, np.ndarray) else memory.owner.numpy()
+
+
 def test_a_run_reads_and_writes_part_of_a_memory_in_place(counting):
     session = open_session(counting, CPU)
     memory = session.allocate((4, 2), FLOAT)
@@ -82,6 +86,44 @@ def test_memory_of_a_device_is_copied_by_a_graph(counting, dtype):
 
     np.testing.assert_array_equal(memory.owner[2], np.arange(8).reshape(2, 4))
     np.testing.assert_array_equal(memory.owner[0], np.zeros((2, 4)))
+
+
+@pytest.mark.parametrize(
+    "provider",
+    [
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=[
+                pytest.mark.needs_gpu,
+                pytest.mark.skipif("cuda" not in available_providers(), reason="needs CUDA"),
+            ],
+        ),
+    ],
+)
+def test_a_recorded_run_reads_what_it_is_fed_each_time(counting, provider):
+    session = open_session(counting, SessionOptions(provider, threads=1, cuda_graphs=True))
+    before, after, answers = (session.allocate((4, 2), FLOAT) for _ in range(3))
+    outputs = {"present": after.rows(1, 2), "twice": answers.rows(1, 2)}
+    steps = [np.full((2, 2), step, np.float32) for step in (1, 10, 100)]
+    run = session.record({"past": before.rows(1, 2)}, outputs, {"step": steps[0]})
+
+    told = []
+    for step in steps:
+        assert run.run({"step": step}) == []
+        told.append(values_of(answers)[:, 0].tolist())
+
+    assert told == [[0, 2, 2, 0], [0, 20, 20, 0], [0, 200, 200, 0]]
+
+
+def test_a_recorded_run_takes_nothing_of_another_shape(counting):
+    session = open_session(counting, SessionOptions("cpu", threads=1, cuda_graphs=True))
+    memory, answers = (session.allocate((4, 2), FLOAT) for _ in range(2))
+    step = np.zeros((4, 2), np.float32)
+    run = session.record({"past": memory}, {"present": memory, "twice": answers}, {"step": step})
+
+    with pytest.raises(AssertionError):
+        run.run({"step": step[:1]})
 
 
 @pytest.mark.needs_gpu
