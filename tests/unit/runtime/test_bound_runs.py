@@ -5,7 +5,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from services.runtime.onnx import SessionOptions, _copy, available_providers, open_session
+from services.runtime.onnx import SessionOptions, available_providers, open_session
+from services.runtime.onnx.copying import copy_memory
 
 CPU = SessionOptions("cpu", threads=1)
 FLOAT = np.dtype(np.float32)
@@ -82,7 +83,7 @@ def test_memory_of_a_device_is_copied_by_a_graph(counting, dtype):
     memory = open_session(counting, CPU).allocate((3, 2, 4), np.dtype(dtype))
     memory.owner[1] = np.arange(8).reshape(2, 4)
 
-    _copy(memory.rows(1, 1), memory.rows(2, 1))
+    copy_memory(memory.rows(1, 1), memory.rows(2, 1))
 
     np.testing.assert_array_equal(memory.owner[2], np.arange(8).reshape(2, 4))
     np.testing.assert_array_equal(memory.owner[0], np.zeros((2, 4)))
