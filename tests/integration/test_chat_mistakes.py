@@ -424,6 +424,13 @@ def test_a_model_without_a_template_only_goes_on_with_texts(service):
     assert service.play(scenario).json["usage"]["completion_tokens"] <= 3
 
 
+def test_a_grammar_that_cannot_be_followed_to_its_end_is_refused(service):
+    problem = refused(service, grammar='start: "a" start', max_tokens=400)
+
+    assert problem["code"] == "invalid_value"
+    assert "Ask for something simpler" in problem["message"]
+
+
 @pytest.mark.parametrize("name", ["", "nobody", "a\0b", "🚀", "x" * 2048])
 def test_an_unknown_model_is_told_as_such(service, name):
     async def scenario(running):

@@ -230,10 +230,11 @@ class Engine:
 
     def _extend(self, answer: Answer, choice: Choice | None) -> Iterator[Output]:
         """Add a token to an answer, and end it where that is its end."""
-        if choice is None:
-            yield self._finish(answer, Reason.FAILED)
-            return
         request, writing = answer.job.request, self._writings[answer]
+        if choice is None:
+            may_go_on = writing.grammar is None or writing.grammar.mask().any()
+            yield self._finish(answer, Reason.FAILED if may_go_on else Reason.UNWRITABLE)
+            return
         answer.tokens.append(choice.token)
         if choice.token in self._limits.eos or choice.token in request.stop_tokens:
             yield self._finish(answer, Reason.STOP)

@@ -17,6 +17,8 @@ class Reason(Enum):
     """The caller has gone."""
     DEADLINE = "deadline"
     """The caller's time was over."""
+    UNWRITABLE = "unwritable"
+    """Its grammar allows no token: it is too much work to follow, or the model cannot write it."""
     FAILED = "failed"
     """The model gave no finite numbers."""
 

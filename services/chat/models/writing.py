@@ -17,7 +17,7 @@ from services.chat.engine.sequence import Reason
 from services.chat.engine.text.pieces import Pieces
 from services.chat.models.answers import FinishReason, Growth, TokenLogprob, TokenText, Usage
 from services.chat.models.mailbox import Mailbox
-from services.runtime.errors import DeadlineError, InternalError
+from services.runtime.errors import DeadlineError, InternalError, InvalidRequestError
 
 
 class PlainParser:
@@ -63,6 +63,7 @@ class ChoiceWriter:
         Raises:
             DeadlineError: The caller's time was over.
             InternalError: The engine failed.
+            InvalidRequestError: The answer's grammar cannot be followed any further.
         """
         if isinstance(output, Finish):
             self._end(output)
@@ -94,6 +95,13 @@ class ChoiceWriter:
                 raise DeadlineError("The answer was not ready within the caller's time limit.")
             case Reason.FAILED | Reason.CANCELLED:
                 raise InternalError
+            case Reason.UNWRITABLE:
+                raise InvalidRequestError(
+                    "What the answer has to look like ('response_format', 'tools', 'regex' or"
+                    " 'grammar') takes more work to follow than is allowed, or cannot be written"
+                    " with the model's tokens. Ask for something simpler.",
+                    code="invalid_value",
+                )
         self._add([*self._parser.feed(finish.text), *self._parser.finish()])
         self.completion_tokens = finish.usage.answer_tokens
         self.is_finished = True

@@ -359,6 +359,28 @@ def test_numbers_that_are_not_finite_fail_one_answer_only():
     assert len(good.tokens) == 9
 
 
+def test_a_grammar_that_allows_nothing_ends_one_answer_only():
+    class Lost:
+        def __init__(self):
+            self.words = np.full(10, 2**32 - 1, np.uint32)
+
+        def mask(self):
+            return self.words
+
+        def accept(self, token):
+            self.words[:] = 0 if token == 12 else 2**32 - 1
+
+    engine = make_engine(Scripted())
+
+    lost, good = answer_all(
+        engine, [ask([10], max_tokens=9, grammar=Lost), ask([20], max_tokens=9, grammar=Lost)]
+    )
+
+    assert lost.finish.reason is Reason.UNWRITABLE
+    assert lost.tokens == [11, 12]
+    assert len(good.tokens) == 9
+
+
 def test_what_a_failed_answer_computed_is_not_shared():
     class Broken(Scripted):
         is_broken = True

@@ -15,7 +15,7 @@ from services.chat.engine.sequence import Job, Reason
 from services.chat.engine.text.pieces import Pieces
 from services.chat.engine.tool_calls.formats import FORMATS
 from services.chat.models.writing import ChoiceWriter, PlainParser
-from services.runtime.errors import DeadlineError, InternalError
+from services.runtime.errors import DeadlineError, InternalError, InvalidRequestError
 from tests.unit.chat.decoding import ask
 from tests.unit.chat.tokenizers_of_tests import byte_level
 
@@ -131,6 +131,7 @@ def test_the_prompts_log_probabilities_come_first_and_its_first_token_has_none()
         (Reason.DEADLINE, DeadlineError),
         (Reason.FAILED, InternalError),
         (Reason.CANCELLED, InternalError),
+        (Reason.UNWRITABLE, InvalidRequestError),
     ],
 )
 def test_an_answer_that_ends_before_its_time_is_an_error(reason, error):
