@@ -34,8 +34,8 @@ class Schedule:
     """The last steps, in which the rates fall to nothing; a longer training moves only these."""
     batch_tokens: int = 6_144
     """Rows times length of one step, padding included; a multiple of every length in `corpus`."""
-    muon_rate: float = 0.02
-    adam_rate: float = 0.002
+    muon_rate: float = 0.006
+    adam_rate: float = 0.0006
     weight_decay: float = 0.02
     clip_norm: float = 1.0
     average_decay: float = 0.998
