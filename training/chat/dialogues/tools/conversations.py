@@ -1,5 +1,6 @@
 """Conversations with tools: calls, results, questions back, and answers where no tool fits."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,11 @@ def called(author: Author, between: Sequence[Sketch]) -> Dialogue:
     return _dialogue(author, turns, tools)
 
 
+def _alone(filled: Filled) -> str:
+    """Return what a question says of an argument where nothing stands before it."""
+    return filled.said.lstrip(",:- ")
+
+
 def _is_flag(filled: Filled) -> bool:
     return filled.argument.parameter.type == "boolean"
 
@@ -48,7 +54,7 @@ def called_twice(author: Author, between: Sequence[Sketch]) -> Dialogue:
     rest = [fill(author, each) for each in tool.arguments if each is not main and each.is_required]
     both = f"{first.value} {author.one(('and', 'and', 'and also'))} {second.value}"
     said = author.say(main.parameter.phrases[0], v=both)
-    question = _assembled(author, tool, [*rest, Filled(main, None, said)])
+    question = _assembled(author, tool, [*rest, Filled(main, None, said, both)])
     calls = tuple(Call(tool.name, values([*rest, each], tool)) for each in (first, second))
     turns = [*_opening(author, between), Message("user", question), Message("assistant", "", calls)]
     if author.chance(0.6):
@@ -83,7 +89,7 @@ def asked_back(author: Author, between: Sequence[Sketch]) -> Dialogue:
     told = author.ask(
         *_PHRASES["told"],
         v=shown,
-        f=filled.said,
+        f=_alone(filled),
     )
     turns = [*_opening(author, between), *exchange(question, back)]
     turns += _call(author, tool, [*given, filled], told)
@@ -149,7 +155,8 @@ def _opening(author: Author, between: Sequence[Sketch]) -> list[Message]:
 
 def _main(tool: Tool) -> Any:
     """Return the argument that a question may name two values of."""
-    names = {"city", "person", "name", "item", "symbol", "word", "id", "file", "room"}
+    names = {"city", "destination", "person", "name", "whom", "item", "symbol", "word", "id"}
+    names |= {"file", "room", "country", "dish", "plant", "medicine", "team", "subject"}
     return next(
         (
             each
@@ -161,7 +168,11 @@ def _main(tool: Tool) -> Any:
 
 
 def _arguments(author: Author, tool: Tool) -> list[Filled]:
-    return [fill(author, each) for each in tool.arguments if each.is_required or author.chance(0.5)]
+    """Return values for what is needed and for some of the rest, often for none of it."""
+    share = author.one((0.0, 0.0, 0.25, 0.5, 0.75))
+    return [
+        fill(author, each) for each in tool.arguments if each.is_required or author.chance(share)
+    ]
 
 
 def _question(author: Author, tool: Tool, filled: list[Filled]) -> str:
@@ -175,15 +186,52 @@ def _assembled(author: Author, tool: Tool, filled: list[Filled]) -> str:
         author.rng.shuffle(order)
     # Free text ends a sentence, so it stands last.
     order.sort(key=lambda each: "message" in each.argument.parameter.names)
-    wish = author.say(*tool.blueprint.asks)
-    text = wish
+    wish, is_statement, order = _wished(author, tool, order)
     if order and author.chance(0.15) and order[0].said.split()[0] in _LEADING:
         first, *order = order
         said = first.said[0].upper() + first.said[1:]
-        return _closed(
-            author, f"{said}{author.one((':', ',', ',', ' -'))} {wish[0].lower()}{wish[1:]}", order
-        )
-    return _closed(author, text, order)
+        return _closed(author, f"{said}{author.one((':', ',', ',', ' -'))} {_lowered(wish)}", order)
+    return _closed(author, wish, order, is_statement=is_statement)
+
+
+def _wished(author: Author, tool: Tool, order: list[Filled]) -> tuple[str, bool, list[Filled]]:
+    """Return what is wanted, whether it is a statement, and the arguments that it leaves out."""
+    places = {each: place for place, each in enumerate(tool.blueprint.taken())}
+    told = {
+        f"[{places[each.argument.parameter]}]": each
+        for each in order
+        if each.argument.parameter in places
+    }
+    asks, wishes = tool.blueprint.asks, tool.blueprint.wishes
+    able = [each for each in (*asks, *wishes) if _is_able(each, told, len(order))]
+    pattern = author.one([each for each in able if "[" in each] or able)
+    if author.chance(0.55):
+        pattern = author.one(able)
+    wish = author.say(pattern)
+    held = {place: each for place, each in told.items() if place in wish}
+    for place, each in held.items():
+        wish = wish.replace(place, each.spoken)
+    inside = list(held.values())
+    is_statement = pattern in wishes or bool(_STATEMENT.match(wish))
+    return wish, is_statement, [each for each in order if each not in inside]
+
+
+def _is_able(pattern: str, told: Mapping[str, Filled], given: int) -> bool:
+    """Whether a wish holds only what is given; nothing may follow free text in it."""
+    held = [told.get(place) for place in _PLACE.findall(pattern)]
+    if any(each is None or not each.spoken for each in held):
+        return False
+    is_free = any(each and _FREE & set(each.argument.parameter.names) for each in held)
+    return not is_free or len(held) == given
+
+
+_STATEMENT = re.compile(r"(I|We|My|Something|Somebody)\b")
+_PLACE = re.compile(r"\[\d+\]")
+_FREE = {"message", "query", "prompt"}
+
+
+def _lowered(text: str) -> str:
+    return text if re.match(r"I\b", text) else text[0].lower() + text[1:]
 
 
 _LEADING = {"in", "for", "at", "on", "to", "by", "with", "of"}
@@ -202,20 +250,50 @@ _QUESTIONS = {
     "Does",
     "Can",
     "What's",
+    "Who",
+    "Who's",
+    "Where's",
+    "When's",
+    "How's",
+    "Are",
+    "Could",
+    "Would",
+    "Should",
+    "Was",
+    "Were",
+    "Did",
+    "Have",
+    "Isn't",
+    "Aren't",
+    "Whose",
+    "Why",
+    "May",
+    "Must",
+    "Shall",
+    "Got",
+    "Anything",
+    "Anyone",
+    "Mind",
+    "Wanna",
 }
 
 
-def _closed(author: Author, text: str, order: list[Filled]) -> str:
+def _closed(author: Author, text: str, order: list[Filled], *, is_statement: bool = False) -> str:
     """Return the question with its arguments behind it, as an order or with its mark."""
     wish = text.rsplit(": ", maxsplit=1)[-1].rsplit(", ", maxsplit=1)[-1].capitalize()
     is_led = text.split(maxsplit=1)[0].lower() in _LEADING
     for each in order:
         text += each.said if each.said.startswith((":", ",")) else f" {each.said}"
     if wish.split()[0] in _QUESTIONS or text.split()[0] in _QUESTIONS:
-        return author.ask(*_PHRASES["question"], t=text)
+        return author.ask(*_PHRASES["question"], t=text, q=_lowered(text))
     if is_led:
         return author.ask(*_PHRASES["led"], t=text)
-    return author.ask(*_PHRASES["before"], a=text[0].lower() + text[1:], A=text)
+    if is_statement:
+        return author.ask(*_PHRASES["statement"], t=text, s=_lowered(text))
+    is_free = any(_FREE & set(each.argument.parameter.names) for each in order)
+    if is_free or author.chance(0.7):
+        return author.ask(*_PHRASES["before"], a=_lowered(text), A=text)
+    return author.ask(*_PHRASES["behind"], a=_lowered(text), A=text)
 
 
 def _call(author: Author, tool: Tool, filled: list[Filled], question: str) -> list[Message]:
@@ -237,7 +315,7 @@ def _again(author: Author, tool: Tool, filled: list[Filled]) -> list[Message]:
     new = fill(author, changed.argument)
     question = author.ask(
         *_PHRASES["again"],
-        s=new.said,
+        s=_alone(new),
         v=new.value,
     )
     return _call(author, tool, [new if each is changed else each for each in filled], question)

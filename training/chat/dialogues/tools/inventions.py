@@ -20,6 +20,11 @@ def _filled(key: str, noun: str) -> tuple[str, ...]:
     return tuple(each.replace("[n]", noun) for each in _PHRASES[key])
 
 
+def _either(key: str, noun: str) -> str:
+    """Return one pattern for all phrases, as a flag has one for true and one for false."""
+    return f"({'|'.join(_filled(key, noun))})"
+
+
 def _asked(noun: str) -> tuple[str, ...]:
     return (f"(Which|What) {noun}?",)
 
@@ -67,13 +72,13 @@ def _measure(author: Author) -> int:
 def _quality(author: Author, _noun: str) -> Parameter:
     quality = author.of("adjectives")
     name = author.one((quality, f"is_{quality}"))
-    said = (*_filled("quality_true", quality), *_filled("quality_false", quality))
+    said = _either("quality_true", quality), _either("quality_false", quality)
     return Parameter((name,), "boolean", _filled("quality_says", quality), flip, said)
 
 
 def _part(author: Author, noun: str) -> Parameter:
     name = author.one((noun, f"with_{noun}", f"include_{noun}"))
-    said = (*_filled("part_true", noun), *_filled("part_false", noun))
+    said = _either("part_true", noun), _either("part_false", noun)
     return Parameter((name,), "boolean", _filled("part_says", noun), flip, said)
 
 

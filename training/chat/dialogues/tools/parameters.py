@@ -52,7 +52,18 @@ def flags() -> tuple[Parameter, ...]:
 def _valued(kind: str, told: dict[str, Any]) -> Parameter:
     names = tuple(told["names"].split())
     phrases, ask = tuple(told["phrases"]), tuple(told["ask"])
-    return Parameter(names, told["type"], tuple(told["says"]), DRAWS[kind], phrases, ask)
+    return Parameter(names, told["type"], tuple(told["says"]), _drawn(kind, told), phrases, ask)
+
+
+def _drawn(kind: str, told: dict[str, Any]) -> Draw:
+    """Return what draws values: from a list, between two numbers, or as another kind does."""
+    if "values" in told:
+        options = tuple(told["values"].split("|"))
+        return lambda author: author.one(options)
+    if "range" in told:
+        least, most = told["range"]
+        return lambda author: author.number(least, most)
+    return DRAWS[told.get("draw", kind)]
 
 
 def _chosen(told: dict[str, Any]) -> Parameter:

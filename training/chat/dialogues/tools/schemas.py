@@ -42,6 +42,8 @@ class Filled:
     value: Any
     said: str
     """How a question says it."""
+    spoken: str = ""
+    """The value alone, as a sentence has it that holds it in its middle."""
 
 
 def draw_tool(author: Author, blueprint: Blueprint) -> Tool:
@@ -144,7 +146,7 @@ def fill(author: Author, argument: Argument) -> Filled:
         spoken = _NUMBERS[value]
     elif parameter.choices and author.chance(0.1):
         spoken = spoken.capitalize()
-    return Filled(argument, value, author.say(*parameter.phrases, v=spoken))
+    return Filled(argument, value, author.say(*parameter.phrases, v=spoken), spoken)
 
 
 def values(filled: list[Filled], tool: Tool) -> dict[str, Any]:
