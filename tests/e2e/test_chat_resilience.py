@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 import psutil
 import pytest
 
+from tests.e2e.callers import Callers
 from tests.mesh import Mesh, running_mesh
 from tests.models.chat_folder import SHAPE, write_chat_model
 
@@ -304,45 +305,33 @@ def test_no_log_of_a_service_holds_a_word_of_a_caller(mesh: Mesh) -> None:
     assert SECRET not in told
 
 
-class Streams:
-    """Callers who read one stream after the other until they are told to stop."""
+class Streams(Callers):
+    """Callers who read one stream after the other."""
 
     def __init__(self, mesh: Mesh, callers: int, **fields: Any) -> None:
+        super().__init__(callers)
         self.statuses = Counter[int]()
         self.ends = Counter[str]()
         """How streams ended: `done`, `error`, or `cut`."""
         self._mesh = mesh
-        self._fields = fields
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(callers)]
+        self._data = json.dumps(body(stream=True, **fields))
 
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(60)
-
-    def _ask(self) -> None:
-        data = json.dumps(body(stream=True, **self._fields))
-        while not self._stop.is_set():
-            connection = http.client.HTTPConnection("127.0.0.1", self._mesh.port, timeout=60)
-            try:
-                connection.request("POST", CHAT, data)
-                answer = connection.getresponse()
-                self.statuses[answer.status] += 1
-                if answer.status != 200:
-                    assert set(json.loads(answer.read())["error"]) >= {"message", "type"}
-                    self._stop.wait(0.1)
-                    continue
+    def ask(self) -> None:
+        """Read one stream to its end, or wait a little after a refusal."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._mesh.port, timeout=60)
+        try:
+            connection.request("POST", CHAT, self._data)
+            answer = connection.getresponse()
+            self.statuses[answer.status] += 1
+            if answer.status == 200:
                 self.ends[_end_of(answer.read())] += 1
-            except (OSError, http.client.HTTPException):
-                self.ends["cut"] += 1
-            finally:
-                connection.close()
+            else:
+                assert set(json.loads(answer.read())["error"]) >= {"message", "type"}
+                self.stop.wait(0.1)
+        except (OSError, http.client.HTTPException):
+            self.ends["cut"] += 1
+        finally:
+            connection.close()
 
 
 def _end_of(stream: bytes) -> str:

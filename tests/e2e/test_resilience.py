@@ -6,14 +6,13 @@ import json
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections import Counter
-from typing import Self
 
 import psutil
 
+from tests.e2e.callers import Callers
 from tests.e2e.conftest import MODEL
 from tests.mesh import Answer, Mesh
 
@@ -54,33 +53,22 @@ async def ask_at_once(port: int, count: int) -> list[tuple[int, bool]]:
         return await asyncio.gather(*(ask_once(port) for _ in range(count)))
 
 
-class Load:
-    """A few callers that ask again and again until they are told to stop."""
+class Load(Callers):
+    """A few callers of embeddings."""
 
     def __init__(self, mesh: Mesh, callers: int = CALLERS) -> None:
+        super().__init__(callers)
         self.answers: list[Answer] = []
         self.cut: list[Exception] = []
         """Calls whose connection broke, without an answer or within one."""
         self._mesh = mesh
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(callers)]
 
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(60)
-
-    def _ask(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self.answers.append(self._mesh.post("/v1/embeddings", BODY.encode()))
-            except (OSError, http.client.HTTPException) as error:
-                self.cut.append(error)
+    def ask(self) -> None:
+        """Ask for one embedding."""
+        try:
+            self.answers.append(self._mesh.post("/v1/embeddings", BODY.encode()))
+        except (OSError, http.client.HTTPException) as error:
+            self.cut.append(error)
 
 
 def test_two_thousand_callers_at_once_are_answered_or_told_to_come_again(own_mesh: Mesh) -> None:
