@@ -1,7 +1,7 @@
 """The tokenizer: byte-level BPE, learned from the dialogues themselves.
 
-Digits stand alone, so that sums can be learned; capitals are hardly merged, so that words in
-capitals come letter by letter.
+Digits stand alone, so that sums can be learned, and so do capitals before other capitals: what is
+in capitals comes letter by letter.
 
 Source: https://arxiv.org/abs/1508.07909 (BPE);
 https://huggingface.co/docs/tokenizers/api/pre-tokenizers (byte level)
@@ -21,8 +21,8 @@ SPECIAL = (END, BEGIN_TURN, END_TURN)
 TAGS = ("<tools>", "</tools>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
 """Tokens that are text: what reads tool calls must see them."""
 
-_PIECES = r"'(?:s|t|re|ve|m|ll|d)\b| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-"""A word with the space before it, one digit, marks, white space."""
+_PIECES = r"'(?:s|t|re|ve|m|ll|d)\b| ?\p{Lu}(?=\p{Lu})| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+"""A capital before another, a word with the space before it, one digit, marks, white space."""
 
 _SAMPLE_DIALOGUES = 60_000
 

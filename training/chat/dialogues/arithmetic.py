@@ -45,13 +45,35 @@ def _numbers(author: Author, sign: str) -> tuple[int, int]:
 
 def _solution(a: int, b: int, sign: str) -> str:
     """Return the calculation as it is written, with its steps where it is long."""
-    times = _SHOWN["*"]
-    if sign == "*" and min(a, b) > 12 and b % 10:
-        tens, ones = b // 10 * 10, b % 10
-        steps = f"{a} {times} {tens} + {a} {times} {ones} = {a * tens} + {a * ones}"
-        return f"{a} {times} {b} = {steps} = {a * b}"
+    if sign == "*" and any(each > 12 and each % 10 for each in (a, b)):
+        return f"{a} {_SHOWN['*']} {b} = {_steps(a, b)} = {a * b}"
     result = {"+": a + b, "-": a - b, "*": a * b, "/": a // max(b, 1)}[sign]
     return f"{a} {_SHOWN[sign]} {b} = {result}"
+
+
+def _steps(a: int, b: int) -> str:
+    """Return a product by the tens and the ones of its longer number."""
+    times = _SHOWN["*"]
+    if b > 12 and b % 10:
+        tens, ones = b // 10 * 10, b % 10
+        return f"{a} {times} {tens} + {a} {times} {ones} = {a * tens} + {a * ones}"
+    tens, ones = a // 10 * 10, a % 10
+    return f"{tens} {times} {b} + {ones} {times} {b} = {tens * b} + {ones * b}"
+
+
+def several(author: Author) -> tuple[Message, ...]:
+    """Some calculations at once."""
+    signs = [author.one("++--**/") for _ in range(author.number(2, 8))]
+    sums = [(*_numbers(author, sign), sign) for sign in signs]
+    is_tight = author.chance(0.2)
+    asked = [
+        f"{a}{author.one(_TYPED[sign])}{b}" if is_tight else f"{a} {author.one(_TYPED[sign])} {b}"
+        for a, b, sign in sums
+    ]
+    separator = author.one((", ", ", ", "; ", "\n"))
+    question = author.ask(*_PHRASES["several"], q=separator.join(asked))
+    solved = [_solution(a, b, sign) for a, b, sign in sums]
+    return exchange(question, "\n".join(solved) if separator == "\n" else f"{', '.join(solved)}.")
 
 
 def comparison(author: Author) -> tuple[Message, ...]:

@@ -1,6 +1,8 @@
 """Letters: spelling, reversing, counting, capitals; the way is told before the result."""
 
-from training.chat.author import Author
+from itertools import count
+
+from training.chat.author import Author, listed
 from training.chat.dialogue import Message, exchange
 from training.chat.lexicon import phrases
 
@@ -34,20 +36,44 @@ def _spelled(word: str) -> str:
 def spelling(author: Author) -> tuple[Message, ...]:
     """A word, letter by letter."""
     word = _word(author)
-    return exchange(_asked(author, "spell", word), f"{word}: {_spelled(word)}")
+    return exchange(_asked(author, "spell", word), _spelled_out(word))
+
+
+def _spelled_out(word: str) -> str:
+    return f"{word}: {_spelled(word)}"
+
+
+def _reversed(word: str) -> str:
+    word = word.lower()
+    return f"{_spelled(word)} becomes {_spelled(word[::-1])}: {word[::-1]}"
+
+
+def _counted(word: str) -> str:
+    letters = " ".join(f"{letter}{place}" for place, letter in enumerate(word.lower(), start=1))
+    return f"{letters}. {word} has {len(word)} {'letter' if len(word) == 1 else 'letters'}."
+
+
+_EACH = {"spell": _spelled_out, "reverse": _reversed, "length": _counted}
+
+
+def several(author: Author) -> tuple[Message, ...]:
+    """Some words, each taken apart."""
+    kind = author.one(("spell", "spell", "reverse", "length"))
+    words = [_word(author) for _ in range(author.number(2, 6))]
+    shown = listed(words) if author.chance(0.5) else ", ".join(words)
+    question = author.ask(*_PHRASES[f"{kind}_each"], q=shown)
+    return exchange(question, "\n".join(map(_EACH[kind], words)))
 
 
 def reversal(author: Author) -> tuple[Message, ...]:
     """A word backwards: its letters, the letters from the end, the word."""
-    word = _word(author).lower()
-    backwards = word[::-1]
-    answer = f"{_spelled(word)} becomes {_spelled(backwards)}: {backwards}"
-    return exchange(_asked(author, "reverse", word), answer)
+    word = _word(author)
+    return exchange(_asked(author, "reverse", word.lower()), _reversed(word))
 
 
 def capitals(author: Author) -> tuple[Message, ...]:
     """A word or more in capital letters."""
-    text = _words(author, 1, 1, 1, 1, 2, 2, 3, 4)
+    text = _words(author, 1, 1, 1, 2, 2, 3, 4, 6)
     return exchange(_asked(author, "upper", text), text.upper())
 
 
@@ -61,9 +87,7 @@ def small_letters(author: Author) -> tuple[Message, ...]:
 def length(author: Author) -> tuple[Message, ...]:
     """How many letters a word has, counted."""
     word = _word(author)
-    counted = " ".join(f"{letter}{place}" for place, letter in enumerate(word.lower(), start=1))
-    unit = "letter" if len(word) == 1 else "letters"
-    return exchange(_asked(author, "length", word), f"{counted}. {word} has {len(word)} {unit}.")
+    return exchange(_asked(author, "length", word), _counted(word))
 
 
 def occurrences(author: Author) -> tuple[Message, ...]:
@@ -73,8 +97,14 @@ def occurrences(author: Author) -> tuple[Message, ...]:
     shown = author.one((letter, letter, f'"{letter}"', f"'{letter}'", letter.upper()))
     times = word.lower().count(letter)
     unit = "time" if times == 1 else "times"
-    answer = f"{_spelled(word)}. The letter {letter} is in {word} {times} {unit}."
+    answer = f"{_numbered(word.lower(), letter)}. The letter {letter} is in {word} {times} {unit}."
     return exchange(_asked(author, "occurrences", word, letter=shown), answer)
+
+
+def _numbered(word: str, letter: str) -> str:
+    """Return a spelled word in which a letter is counted: `b-a1-n-a2-n-a3`."""
+    places = count(1)
+    return "-".join(f"{each}{next(places)}" if each == letter else each for each in word)
 
 
 def position(author: Author) -> tuple[Message, ...]:

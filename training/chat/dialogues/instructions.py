@@ -76,6 +76,16 @@ def repetition(author: Author) -> tuple[Message, ...]:
     return exchange(author.ask(*_PHRASES["repeat"], q=quote.format(text)), text)
 
 
+def copying(author: Author) -> tuple[Message, ...]:
+    """Names, words and numbers, written down as they are."""
+    kinds = (author.word, author.made_up, author.full_name, author.city, author.code)
+    kinds += (author.email, author.date, author.clock, lambda: str(author.number(0, 999)))
+    several = author.some(kinds, 1, 3)
+    items = [author.one(several)() for _ in range(author.number(3, 9))]
+    mark = author.one((", ", ", ", "; ", " ", "\n"))
+    return exchange(author.ask(*_PHRASES["copy"], q=mark.join(items)), mark.join(items))
+
+
 def replacement(author: Author) -> tuple[Message, ...]:
     """A word put in the place of another."""
     quality, other = author.some(words("adjectives"), 2, 2)

@@ -31,8 +31,8 @@ def translation(author: Author) -> tuple[Message, ...]:
     row = author.one(pairs())
     place = author.number(1, 3)
     language = LANGUAGES[place - 1]
-    if author.chance(0.15):
-        several = author.some([each for each in pairs() if " " not in each[0]], 2, 3)
+    if author.chance(0.3):
+        several = author.some([each for each in pairs() if " " not in each[0]], 2, 6)
         words = (
             ", ".join(each[0] for each in several[:-1])
             + author.one((" and ", ", "))

@@ -19,7 +19,7 @@ def called(author: Author, between: Sequence[Sketch]) -> Dialogue:
     """A question, the call, what came back, the reply; sometimes more of it."""
     tools = draw_tools(author)
     turns = _opening(author, between)
-    for _ in range(author.one((1, 1, 2, 2, 3, 4))):
+    for _ in range(author.number(1, 5)):
         tool = author.one(tools)
         filled = _arguments(author, tool)
         turns += _call(author, tool, filled, _question(author, tool, filled))
