@@ -1,11 +1,14 @@
 """Wears questions down to how people type: no capitals, no full stop, a slip here and there.
 
-`{slots}` stay whole: what is to be copied must be there to copy.
+Now and then a word is missing or another: what is asked should be told by the rest. `{slots}` stay
+whole: what is to be copied must be there to copy.
 """
 
 import re
 from collections.abc import Callable
 from random import Random
+
+from training.chat.lexicon import vocabulary
 
 _SLOT = re.compile(r"(\{[^}]*\})")
 
@@ -60,6 +63,8 @@ def worn(pattern: str, rng: Random) -> str:
         text = _opened(text, rng)
     if rng.random() < 0.06 and not text.rstrip().endswith("}"):
         text = text.rstrip(".?!") + rng.choice(_BEHIND) + text[len(text.rstrip(".?!")) :]
+    if rng.random() < 0.15:
+        text = _reworded(text, rng)
     if rng.random() < 0.22:
         text = _outside_slots(text, str.lower)
     if rng.random() < 0.25 and text[-1] in ".?!":
@@ -76,6 +81,23 @@ def _opened(text: str, rng: Random) -> str:
     if len(text) > 1 and text[0].isupper() and text[1].islower():
         text = text[0].lower() + text[1:]
     return before + text
+
+
+_WORD = re.compile(r"\{[^}]*\}|(?<![\w'])[a-z]+(?![\w'])")
+_LEAST_WORDS = 5
+"""What has fewer says nothing without one of them."""
+
+
+def _reworded(text: str, rng: Random) -> str:
+    """Return the text with one of its words left out or another in its place."""
+    words = [found for found in _WORD.finditer(text) if found[0].isalpha()]
+    if len(words) < _LEAST_WORDS:
+        return text
+    found = rng.choice(words)
+    before, behind = text[: found.start()], text[found.end() :]
+    if rng.random() < 0.5:
+        return before.rstrip() + behind
+    return before + rng.choice(vocabulary()) + behind
 
 
 def _outside_slots(text: str, change: Callable[[str], str]) -> str:

@@ -21,7 +21,9 @@ SPECIAL = (END, BEGIN_TURN, END_TURN)
 TAGS = ("<tools>", "</tools>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
 """Tokens that are text: what reads tool calls must see them."""
 
-_PIECES = r"'(?:s|t|re|ve|m|ll|d)\b| ?\p{Lu}(?=\p{Lu})| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+_PIECES = (
+    r"'(?:s|t|re|ve|m|ll|d)\b| ?\p{Lu}(?=\p{Lu})| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+)
 """A capital before another, a word with the space before it, one digit, marks, white space."""
 
 _SAMPLE_DIALOGUES = 60_000

@@ -45,13 +45,26 @@ def _numbers(author: Author, sign: str) -> tuple[int, int]:
 
 def _solution(a: int, b: int, sign: str) -> str:
     """Return the calculation as it is written, with its steps where it is long."""
-    if sign == "*" and any(each > 12 and each % 10 for each in (a, b)):
-        return f"{a} {_SHOWN['*']} {b} = {_steps(a, b)} = {a * b}"
     result = {"+": a + b, "-": a - b, "*": a * b, "/": a // max(b, 1)}[sign]
-    return f"{a} {_SHOWN[sign]} {b} = {result}"
+    steps = ""
+    if sign == "*" and any(each > 12 and each % 10 for each in (a, b)):
+        steps = f"{_product_steps(a, b)} = "
+    if sign in "+-" and max(a, b) > 9:
+        steps = _sum_steps(a, b if sign == "+" else -b)
+    return f"{a} {_SHOWN[sign]} {b} = {steps}{result}"
 
 
-def _steps(a: int, b: int) -> str:
+def _sum_steps(a: int, b: int) -> str:
+    """Return a sum by tens and ones, `60 + 13 = ` for 46 and 27; nothing where one is all."""
+    sign = 1 if b >= 0 else -1
+    tens = a // 10 * 10 + sign * (abs(b) // 10 * 10)
+    ones = a % 10 + sign * (abs(b) % 10)
+    if not tens or not ones:
+        return ""
+    return f"{tens} {'+' if ones > 0 else '-'} {abs(ones)} = "
+
+
+def _product_steps(a: int, b: int) -> str:
     """Return a product by the tens and the ones of its longer number."""
     times = _SHOWN["*"]
     if b > 12 and b % 10:
@@ -95,8 +108,8 @@ def neighbour(author: Author) -> tuple[Message, ...]:
         (
             ("next", a, f"{a + 1} comes after {a}."),
             ("previous", a, f"{a - 1} comes before {a}."),
-            ("double", a, f"{a} {_SHOWN['*']} 2 = {2 * a}."),
-            ("half", 2 * (a // 2), f"{2 * (a // 2)} {_SHOWN['/']} 2 = {a // 2}."),
+            ("double", a, f"{_solution(a, 2, '*')}."),
+            ("half", 2 * (a // 2), f"{_solution(2 * (a // 2), 2, '/')}."),
             ("even", a, f"{a} is {'odd' if a % 2 else 'even'}."),
         )
     )

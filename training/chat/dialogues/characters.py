@@ -1,5 +1,6 @@
 """Letters: spelling, reversing, counting, capitals; the way is told before the result."""
 
+from collections.abc import Callable
 from itertools import count
 
 from training.chat.author import Author, listed
@@ -53,12 +54,17 @@ def _counted(word: str) -> str:
     return f"{letters}. {word} has {len(word)} {'letter' if len(word) == 1 else 'letters'}."
 
 
-_EACH = {"spell": _spelled_out, "reverse": _reversed, "length": _counted}
+_EACH: dict[str, Callable[[str], str]] = {
+    "spell": _spelled_out,
+    "reverse": _reversed,
+    "length": _counted,
+    "upper": str.upper,
+}
 
 
 def several(author: Author) -> tuple[Message, ...]:
     """Some words, each taken apart."""
-    kind = author.one(("spell", "spell", "reverse", "length"))
+    kind = author.one(("spell", "spell", "reverse", "length", "upper", "upper"))
     words = [_word(author) for _ in range(author.number(2, 6))]
     shown = listed(words) if author.chance(0.5) else ", ".join(words)
     question = author.ask(*_PHRASES[f"{kind}_each"], q=shown)

@@ -81,6 +81,8 @@ def extraction(author: Author) -> tuple[Message, ...]:
     ]
     if author.chance(0.6):
         present = [kind for kind in present if kind in {"person", "date"}] or present
+    if not present:
+        return extraction(author)
     kind = author.one(present)
     patterns = _PHRASES["patterns"]
     if author.chance(0.25):
