@@ -172,10 +172,15 @@ def _eos(folder: Path, configured: Any, path: Path) -> frozenset[int]:
 
 
 def _sampling(folder: Path) -> Sampling:
-    """Return what generation_config.json advises; temperature 1 where it advises nothing."""
+    """Return what generation_config.json advises; temperature 1 where it advises nothing.
+
+    `"do_sample": false` is temperature 0, as in transformers.
+    """
     path = folder / _GENERATION
     config = read_optional_json(path)
     advised = {name: config[name] for name in _ADVISED if config.get(name) is not None}
+    if config.get("do_sample") is False:
+        advised["temperature"] = 0.0
     try:
         return Sampling(**advised)
     except (InvalidRequestError, TypeError) as error:

@@ -56,6 +56,14 @@ def test_a_generation_config_advises_how_to_sample(tmp_path, layout):
     assert read_spec(tmp_path).sampling == Sampling(temperature=0.6, top_k=20)
 
 
+def test_a_model_that_is_not_to_be_sampled_has_temperature_0(tmp_path):
+    write_decoder(tmp_path)
+    advice = {"temperature": 0.6, "do_sample": False}
+    (tmp_path / "generation_config.json").write_text(json.dumps(advice))
+
+    assert read_spec(tmp_path).sampling == Sampling(temperature=0)
+
+
 def test_names_are_those_that_genai_config_tells(tmp_path):
     write_decoder(tmp_path, layout="genai")
     config = json.loads((tmp_path / "genai_config.json").read_text())
