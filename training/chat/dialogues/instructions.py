@@ -1,5 +1,7 @@
 """Plain orders: list, give an example, repeat, replace."""
 
+from collections.abc import Callable
+
 from training.chat.author import Author, listed
 from training.chat.dialogue import Message, exchange
 from training.chat.lexicon import phrases, read, rows, words
@@ -80,8 +82,9 @@ def repetition(author: Author) -> tuple[Message, ...]:
 
 def copying(author: Author) -> tuple[Message, ...]:
     """Names, words and numbers, written down as they are."""
-    kinds = (author.word, author.made_up, author.full_name, author.city, author.code)
-    kinds += (author.email, author.date, author.clock, lambda: str(author.number(0, 999)))
+    kinds: list[Callable[[], str]] = [author.word, author.made_up, author.full_name, author.city]
+    kinds += [author.code, author.email, author.date, author.clock]
+    kinds += [lambda: str(author.number(0, 999))]
     several = author.some(kinds, 1, 3)
     items = [author.one(several)() for _ in range(author.number(3, 9))]
     mark = author.one((", ", ", ", "; ", " ", "\n"))

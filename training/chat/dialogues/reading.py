@@ -65,19 +65,26 @@ def _truth(said: Said) -> str:
 def yes_or_no(author: Author) -> tuple[Message, ...]:
     """A question with yes or no about a passage."""
     text, said = _passage(author)
-    claim, slots = author.one(said)
+    question, answer = _judged(author, author.one(said))
+    turns: tuple[Message, ...] = exchange(author.ask(*_FORMS, t=text, q=question), answer)
+    for _ in range(author.one((0, 0, 1, 2, 3))):
+        claim, slots = author.one(said)
+        question, answer = _judged(author, (claim, slots))
+        if author.chance(0.4):
+            question, answer = author.say(*claim["wonder"], **slots), _truth((claim, slots))
+        turns += exchange(author.say(*_PHRASES["then"], q=question), answer)
+    return turns
+
+
+def _judged(author: Author, said: Said) -> tuple[str, str]:
+    """Return a question with yes or no about a claim, and its answer."""
+    claim, slots = said
     is_true = author.chance(0.5)
     asked = dict(slots)
     while not is_true and asked["v"] == slots["v"]:
         asked["v"] = _value(author, claim["kind"])
-    question = author.say(*claim["ask"], **asked)
     answer = f"{'Yes' if is_true else 'No'}, {claim['truth'].format(**slots)}."
-    turns: tuple[Message, ...] = exchange(author.ask(*_FORMS, t=text, q=question), answer)
-    if author.chance(0.2):
-        other, slots = author.one(said)
-        follow = author.say(*other["wonder"], **slots)
-        turns += exchange(author.say(*_PHRASES["then"], q=follow), _truth((other, slots)))
-    return turns
+    return author.say(*claim["ask"], **asked), answer
 
 
 def wondering(author: Author) -> tuple[Message, ...]:

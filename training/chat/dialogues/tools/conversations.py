@@ -6,7 +6,8 @@ from typing import Any
 
 from training.chat.author import Author, listed
 from training.chat.dialogue import Call, Dialogue, Message, Sketch, exchange
-from training.chat.dialogues.tools.catalogue import clash, realistic
+from training.chat.dialogues.tools.apps import apps, offer, question
+from training.chat.dialogues.tools.catalogue import clash, composed, realistic
 from training.chat.dialogues.tools.results import draw_result
 from training.chat.dialogues.tools.schemas import Filled, Tool, draw_tool, draw_tools, fill, values
 from training.chat.lexicon import phrases
@@ -28,6 +29,32 @@ def called(author: Author, between: Sequence[Sketch]) -> Dialogue:
         if author.chance(0.1):
             turns += author.one(between)(author)
     return _dialogue(author, turns, tools)
+
+
+def called_in_app(author: Author, between: Sequence[Sketch]) -> Dialogue:
+    """Questions to the tools of one app; now and then for one of its tools that is not offered."""
+    app = author.one(apps())
+    places = author.some(range(len(app)), 1, 4)
+    tools = {place: offer(author, app[place]) for place in places}
+    names = {tool.name for tool in tools.values()}
+    turns = _opening(author, between)
+    for _ in range(author.number(1, 5)):
+        place = author.one(range(len(app)) if author.chance(0.15) else places)
+        if place not in tools and set(app[place].blueprint.names) & names:
+            continue
+        tool = tools.get(place) or offer(author, app[place])
+        asked, filled = question(author, app[place], tool)
+        if place in tools:
+            turns += _call(author, tool, filled, asked)
+        else:
+            turns += exchange(asked, author.one(_PHRASES["none"]))
+        if author.chance(0.08):
+            turns += author.one(between)(author)
+    if not turns:
+        return called_in_app(author, between)
+    strange = [draw_tool(author, composed(author))] if author.chance(0.2) else []
+    others = [tool for tool in strange if tool.name not in names]
+    return _dialogue(author, turns, [*tools.values(), *others])
 
 
 def _alone(filled: Filled) -> str:

@@ -11,7 +11,7 @@ from training.chat.lexicon import read
 
 _SPOKEN: dict[str, str] = read("phrases/schemas")["spoken"]
 """How people say some values."""
-_NUMBERS = tuple(read("phrases/schemas")["numbers"].split())
+NUMBERS: tuple[str, ...] = tuple(read("phrases/schemas")["numbers"].split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,11 @@ def draw_tool(author: Author, blueprint: Blueprint) -> Tool:
                 1.0 if parameter in blueprint.required else 0.3 if parameter in generic else 0.06
             )
             arguments.append(Argument(name, parameter, author.chance(chance)))
+    return offered(author, blueprint, tuple(arguments))
+
+
+def offered(author: Author, blueprint: Blueprint, arguments: tuple[Argument, ...]) -> Tool:
+    """Return a tool with these arguments as one caller describes it."""
     name = blueprint.names[0] if author.chance(0.3) else author.one(blueprint.names)
     if author.chance(0.1) and "_" in name:
         first, *rest = name.split("_")
@@ -69,7 +74,7 @@ def draw_tool(author: Author, blueprint: Blueprint) -> Tool:
     order = list(arguments)
     if author.chance(0.3):
         author.rng.shuffle(order)
-    return Tool(blueprint, name, _schema(author, name, blueprint, order), tuple(arguments))
+    return Tool(blueprint, name, _schema(author, name, blueprint, order), arguments)
 
 
 def _free_name(author: Author, parameter: Parameter, taken: set[str]) -> str | None:
@@ -142,8 +147,8 @@ def fill(author: Author, argument: Argument) -> Filled:
     spoken = str(value)
     if spoken in _SPOKEN and parameter.choices:
         spoken = author.say(_SPOKEN[spoken])
-    elif isinstance(value, int) and 0 < value < len(_NUMBERS) and author.chance(0.25):
-        spoken = _NUMBERS[value]
+    elif isinstance(value, int) and 0 < value < len(NUMBERS) and author.chance(0.25):
+        spoken = NUMBERS[value]
     elif parameter.choices and author.chance(0.1):
         spoken = spoken.capitalize()
     return Filled(argument, value, author.say(*parameter.phrases, v=spoken), spoken)
