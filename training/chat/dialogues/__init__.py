@@ -53,7 +53,7 @@ SKETCHES: dict[Sketch, float] = {
     characters.occurrences: 1.5,
     characters.position: 1,
     characters.several: 6,
-    translation.translation: 6,
+    translation.translation: 8,
     extraction.extraction: 4,
     extraction.absent: 0.4,
     extraction.both: 0.7,

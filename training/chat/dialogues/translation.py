@@ -26,23 +26,26 @@ def pairs() -> tuple[tuple[str, ...], ...]:
     return (*words, *(tuple(line.split("|")) for line in table["phrases"].strip().splitlines()))
 
 
+def _several(author: Author, place: int, language: str) -> tuple[Message, ...]:
+    """Some words at once, into a language or back."""
+    rows = author.some([each for each in pairs() if " " not in each[0]], 2, 6)
+    is_back = author.chance(0.4)
+    source, target = (place, 0) if is_back else (0, place)
+    words = [each[source] for each in rows]
+    shown = ", ".join(words[:-1]) + author.one((" and ", ", ")) + words[-1]
+    patterns = _PHRASES["back_each"] if is_back else _PHRASES["into"][:6]
+    answers = ", ".join(f"{each[source]}: {each[target]}" for each in rows)
+    return exchange(author.ask(*patterns, q=shown, language=language), f"{answers}.")
+
+
 def translation(author: Author) -> tuple[Message, ...]:
     """A word from English or into it; a list of them now and then."""
     row = author.one(pairs())
     place = author.number(1, 3)
     language = LANGUAGES[place - 1]
     if author.chance(0.3):
-        several = author.some([each for each in pairs() if " " not in each[0]], 2, 6)
-        words = (
-            ", ".join(each[0] for each in several[:-1])
-            + author.one((" and ", ", "))
-            + several[-1][0]
-        )
-        answers = ", ".join(f"{each[0]}: {each[place]}" for each in several)
-        return exchange(
-            author.ask(*_PHRASES["into"][:6], q=words, language=language), f"{answers}."
-        )
-    if author.chance(0.25):
+        return _several(author, place, language)
+    if author.chance(0.3):
         quoted = author.one(("{}", '"{}"', "'{}'")).format(row[place])
         return exchange(
             author.ask(*_PHRASES["back"], q=quoted, language=language),
