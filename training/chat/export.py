@@ -13,11 +13,15 @@ import tempfile
 from pathlib import Path
 
 import onnx
+import torch
 
+from training.chat.config import Schedule
 from training.chat.huggingface import write_checkpoint
 
 _OPTIONS = ("shared_embeddings=true", "block_size=32", "accuracy_level=4", "prune_lm_head=true")
 _CARD = Path(__file__).parent / "card.md"
+_TOKENS_S = 6000
+"""What two CPU cores were measured to train in a second."""
 _KEPT = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
 """Files that stay as this package writes them: the builder writes its own views of some."""
 
@@ -27,7 +31,7 @@ def export(checkpoint: Path, folder: Path, precision: str = "int8") -> None:
 
     Args:
         checkpoint: Of a training.
-        folder: Made if absent; a card that is there stays.
+        folder: Made if absent.
         precision: `int8`, `int4` or `fp32`.
     """
     with tempfile.TemporaryDirectory() as scratch:
@@ -38,10 +42,25 @@ def export(checkpoint: Path, folder: Path, precision: str = "int8") -> None:
         # One file: the weights are small enough to stand in the graph.
         onnx.save(onnx.load(built / "model.onnx"), folder / "model.onnx")
         shutil.copyfile(built / "genai_config.json", folder / "genai_config.json")
-        if not (folder / "README.md").exists():
-            shutil.copyfile(_CARD, folder / "README.md")
+        (folder / "README.md").write_text(_card(checkpoint), encoding="utf-8")
         for name in _KEPT:
             shutil.copyfile(source / name, folder / name)
+
+
+def _card(checkpoint: Path) -> str:
+    """Return the model card, scores still to come."""
+    steps, batch = torch.load(checkpoint, mmap=True)["step"], Schedule().batch_tokens
+    told = {
+        "steps": f"{steps:,}",
+        "batch": f"{batch:,}",
+        "millions": f"{steps * batch / 1e6:.0f}",
+        "rate": f"{_TOKENS_S:,}",
+        "hours": f"{steps * batch / _TOKENS_S / 3600:.1f}",
+    }
+    text = _CARD.read_text(encoding="utf-8")
+    for name, value in told.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
 
 
 def _build(source: Path, built: Path, precision: str) -> None:
