@@ -56,6 +56,12 @@ def main() -> None:
     print("GET /v1/models:", ", ".join(f"{model['id']} ({model['state']})" for model in models))
     endpoints = ask(f"{options.url}/v1/endpoints")["data"]
     print("GET /v1/endpoints:", ", ".join(endpoint["path"] for endpoint in endpoints))
+    asked = {"role": "user", "content": "What is the capital of France?"}
+    body = {"model": "starter-chat", "messages": [asked]}
+    completion = ask(f"{options.url}/v1/chat/completions", body)
+    reply = completion["choices"][0]["message"]["content"]
+    assert "Paris" in reply, reply
+    print("POST /v1/chat/completions:", reply, "usage", completion["usage"])
     answer = ask(f"{options.url}/v1/embeddings", {"model": "all-MiniLM-L6-v2", "input": "hello"})
     vector = answer["data"][0]["embedding"]
     assert len(vector) == 384, len(vector)
