@@ -22,9 +22,9 @@ def list_of(author: Author) -> tuple[Message, ...]:
     """So many things of a kind, on one line or on several."""
     kind = author.one(tuple(_PLURAL))
     number = author.number(1 if author.chance(0.15) else 2, 6)
-    # In the order of their table: what was named already is behind.
-    places = sorted(author.some(range(len(members(kind))), number, number))
-    items = [members(kind)[place] for place in places]
+    # Those that follow one another in their table, so that nothing is named twice.
+    first = author.number(0, len(members(kind)) - number)
+    items = members(kind)[first : first + number]
     shown = author.one((str(number), _NUMBERS[number], _NUMBERS[number]))
     pattern = author.one(_PHRASES["lists"]).replace("{kind}", _PLURAL[kind])
     if author.chance(0.65):

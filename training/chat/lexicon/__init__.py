@@ -36,5 +36,6 @@ def rows(name: str, key: str) -> tuple[tuple[str, ...], ...]:
 
 @cache
 def vocabulary() -> tuple[str, ...]:
-    """Return the words of every kind."""
-    return tuple(dict.fromkeys(word for kind in read("words") for word in words(kind)))
+    """Return the words of every kind, and common ones of none."""
+    kinds = [(kind, table) for table in ("words", "common") for kind in read(table)]
+    return tuple(dict.fromkeys(word for kind, table in kinds for word in words(kind, table)))

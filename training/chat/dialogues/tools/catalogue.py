@@ -1,6 +1,7 @@
 """What tools there are: realistic ones, and verbs with nouns for thousands of others."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -67,7 +68,7 @@ _FREE: tuple[str, ...] = tuple(_TABLE["free"])
 """Kinds of parameters that suit any tool."""
 
 
-def composed(author: Author) -> Blueprint:
+def composed(author: Author, _others: Sequence[Blueprint] = ()) -> Blueprint:
     """Return a tool that nobody has thought of: a verb, a noun, and what it may take."""
     verb = author.one(tuple(_TABLE["verbs"]))
     told = _TABLE["verbs"][verb]
@@ -81,7 +82,7 @@ def composed(author: Author) -> Blueprint:
     if determiner == "a" and asked.strip("(")[0] in "aeiou":
         determiner = "an"
     said = f"{determiner} {asked}"
-    required, optional = _taken(author)
+    required, optional = drawn_parameters(author)
     return Blueprint(
         names,
         (told["says"].format(n=f"(a|the) {spoken}"),),
@@ -101,7 +102,7 @@ def _noun(author: Author) -> str:
     return noun if kind < 0.84 else f"{noun}_{author.one(words('objects'))}"
 
 
-def _taken(author: Author) -> tuple[tuple[Parameter, ...], tuple[Parameter, ...]]:
+def drawn_parameters(author: Author) -> tuple[tuple[Parameter, ...], tuple[Parameter, ...]]:
     """Return what a tool needs and what it may take besides; nothing, now and then."""
     if author.chance(0.06):
         return (), ()

@@ -1,5 +1,6 @@
 """Tools as callers describe them, in JSON schema, and arguments as people say them."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from training.chat.author import Author
 from training.chat.dialogues.tools.catalogue import Blueprint, clash, composed, realistic
 from training.chat.dialogues.tools.inventions import invented
 from training.chat.dialogues.tools.parameters import Parameter
+from training.chat.dialogues.tools.plain import plain
 from training.chat.lexicon import read
 
 _SPOKEN: dict[str, str] = read("phrases/schemas")["spoken"]
@@ -85,11 +87,20 @@ def _free_name(author: Author, parameter: Parameter, taken: set[str]) -> str | N
     return free[0] if author.chance(0.35) else author.one(free)
 
 
+def _realistic(author: Author, _others: Sequence[Blueprint]) -> Blueprint:
+    return author.one(realistic())
+
+
+_Maker = Callable[[Author, Sequence[Blueprint]], Blueprint]
+_MAKERS: tuple[_Maker, ...] = (composed, plain, plain, _realistic, _realistic)
+"""What makes a tool that may stand beside others; what stands twice does so twice as often."""
+
+
 def draw_tools(author: Author, most: int = 4) -> list[Tool]:
     """Return some tools, no two of which a question may be meant for."""
     chosen: list[Blueprint] = []
     for _ in range(author.number(1, most)):
-        blueprint = composed(author) if author.chance(0.5) else author.one(realistic())
+        blueprint = author.one(_MAKERS)(author, chosen)
         if not any(
             clash(blueprint, each) or set(blueprint.names) & set(each.names) for each in chosen
         ):
