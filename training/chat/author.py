@@ -45,6 +45,10 @@ class Author:
         """Return one of the phrases as people type it: what fills it in is left as it is."""
         return worn(expand(self.one(patterns), self.rng), self.rng).format(**slots)
 
+    def series(self, items: Sequence[str]) -> str:
+        """Return `a, b and c` or `a, b, c`."""
+        return listed(items) if self.chance(0.5) else ", ".join(items)
+
     def made_up(self) -> str:
         """Return a word that is none."""
         return "".join(self._syllable() for _ in range(self.one((1, 1, 2, 2, 2, 3))))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from itertools import count
 
-from training.chat.author import Author, listed
+from training.chat.author import Author
 from training.chat.dialogue import Message, exchange
 from training.chat.lexicon import phrases
 
@@ -66,7 +66,7 @@ def several(author: Author) -> tuple[Message, ...]:
     """Some words, each taken apart."""
     kind = author.one(("spell", "spell", "reverse", "length", "upper", "upper"))
     words = [_word(author) for _ in range(author.number(2, 6))]
-    shown = listed(words) if author.chance(0.5) else ", ".join(words)
+    shown = author.series(words)
     question = author.ask(*_PHRASES[f"{kind}_each"], q=shown)
     return exchange(question, "\n".join(map(_EACH[kind], words)))
 

@@ -107,6 +107,6 @@ def joining(author: Author) -> tuple[Message, ...]:
     """Words with a mark between them."""
     several = author.some(words("objects"), 2, 4)
     mark, name = author.one(rows("instructions", "marks"))
-    shown = listed(several) if author.chance(0.5) else ", ".join(several)
+    shown = author.series(several)
     question = author.ask(*_PHRASES["joined"], s=shown, m=author.say(name))
     return exchange(question, mark.join(several))

@@ -32,7 +32,7 @@ def _several(author: Author, place: int, language: str) -> tuple[Message, ...]:
     is_back = author.chance(0.4)
     source, target = (place, 0) if is_back else (0, place)
     words = [each[source] for each in rows]
-    shown = ", ".join(words[:-1]) + author.one((" and ", ", ")) + words[-1]
+    shown = author.series(words)
     patterns = _PHRASES["back_each"] if is_back else _PHRASES["into"][:6]
     answers = ", ".join(f"{each[source]}: {each[target]}" for each in rows)
     return exchange(author.ask(*patterns, q=shown, language=language), f"{answers}.")
