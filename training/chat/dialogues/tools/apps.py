@@ -135,11 +135,11 @@ def offer(author: Author, tool: AppTool) -> Tool:
     return offered(author, tool.blueprint, arguments)
 
 
-def question(author: Author, tool: AppTool, offer: Tool) -> tuple[str, list[Filled]]:
+def question(author: Author, tool: AppTool, told: Tool) -> tuple[str, list[Filled]]:
     """Return a question and the arguments that it holds."""
     ask = author.one(tool.asks)
     pattern = expand(ask.pattern, author.rng)
-    by_key = dict(zip(tool.parameters, offer.arguments, strict=True))
+    by_key = dict(zip(tool.parameters, told.arguments, strict=True))
     filled = {name: Filled(by_key[name], value, "") for name, value in ask.meant.items()}
     spoken: dict[str, str] = {}
     for name in dict.fromkeys(_SLOT.findall(pattern)):
