@@ -33,7 +33,7 @@ class Schedule:
     cooldown_steps: int = 3_000
     """The last steps, in which the rates fall to nothing; a longer training moves only these."""
     batch_tokens: int = 6_144
-    """Rows times length of one step, padding included; a multiple of every length in `corpus`."""
+    """The most of one step, rows times length, padding included."""
     muon_rate: float = 0.006
     adam_rate: float = 0.0006
     weight_decay: float = 0.02

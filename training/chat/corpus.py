@@ -15,7 +15,7 @@ from training.chat.dialogues import draw_dialogue
 from training.chat.heldout import is_held_out
 from training.chat.prompts import Prompts
 
-LENGTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
+LENGTHS = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024)
 """The row lengths that batches have; few, as each is compiled for."""
 
 IGNORED = -100
@@ -51,7 +51,7 @@ class Corpus:
         """Draw dialogues for ever; a batch leaves as soon as its rows are full.
 
         Args:
-            tokens: Rows times length of every batch; a multiple of all LENGTHS.
+            tokens: The most of a batch, rows times length.
         """
         waiting: dict[int, list[Row]] = defaultdict(list)
         while True:
@@ -60,7 +60,7 @@ class Corpus:
             if length is None:
                 continue
             waiting[length].append((ids, targets))
-            if len(waiting[length]) * length == tokens:
+            if len(waiting[length]) == tokens // length:
                 yield _batch(waiting.pop(length), length)
 
     def row(self) -> Row:

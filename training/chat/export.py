@@ -17,6 +17,7 @@ import torch
 
 from training.chat.config import Schedule
 from training.chat.huggingface import write_checkpoint
+from training.chat.shipped import STEPS
 
 _OPTIONS = ("shared_embeddings=true", "block_size=32", "accuracy_level=4", "prune_lm_head=true")
 _CARD = Path(__file__).parent / "card.md"
@@ -40,7 +41,9 @@ def export(checkpoint: Path, folder: Path, precision: str = "int8") -> None:
         _build(source, built, precision)
         folder.mkdir(parents=True, exist_ok=True)
         # One file: the weights are small enough to stand in the graph.
-        onnx.save(onnx.load(built / "model.onnx"), folder / "model.onnx")
+        model = onnx.load(built / "model.onnx")
+        onnx.helper.set_model_props(model, {STEPS: str(_steps(checkpoint))})
+        onnx.save(model, folder / "model.onnx")
         shutil.copyfile(built / "genai_config.json", folder / "genai_config.json")
         (folder / "README.md").write_text(_card(checkpoint), encoding="utf-8")
         for name in _KEPT:
@@ -49,7 +52,7 @@ def export(checkpoint: Path, folder: Path, precision: str = "int8") -> None:
 
 def _card(checkpoint: Path) -> str:
     """Return the model card, scores still to come."""
-    steps, batch = torch.load(checkpoint, mmap=True)["step"], Schedule().batch_tokens
+    steps, batch = _steps(checkpoint), Schedule().batch_tokens
     told = {
         "steps": f"{steps:,}",
         "batch": f"{batch:,}",
@@ -61,6 +64,12 @@ def _card(checkpoint: Path) -> str:
     for name, value in told.items():
         text = text.replace(f"{{{name}}}", value)
     return text
+
+
+def _steps(checkpoint: Path) -> int:
+    """Return how many steps its weights were trained, those before its start among them."""
+    state = torch.load(checkpoint, mmap=True)
+    return int(state["step"]) + int(state["steps_before"])
 
 
 def _build(source: Path, built: Path, precision: str) -> None:

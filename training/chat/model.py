@@ -8,6 +8,7 @@ weights); https://arxiv.org/abs/2104.09864 (RoPE)
 """
 
 import torch
+import torch._dynamo.config as dynamo
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -90,7 +91,7 @@ class Decoder(nn.Module):
         self.register_buffer("sine", sine, persistent=False)
         self.apply(_initialise)
         # Called through these, so that they can be compiled once for all layers.
-        self._before, self._after, self._attend = Layer.before, Layer.after, plain_attention
+        self._before, self._after, self._attend = Layer.before, Layer.after, causal_attention
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return the normalised stream.
@@ -111,8 +112,7 @@ class Decoder(nn.Module):
             queries, keys, values = (
                 part.unflatten(0, (rows, tokens)).transpose(1, 2) for part in parts
             )
-            attend = self._attend if tokens <= _PLAIN_TOKENS else _fused_attention
-            attended = attend(queries, keys, values)
+            attended = self._attend(queries, keys, values)
             x = self._after(layer, x, attended.transpose(1, 2).flatten(2).flatten(0, 1))
         return self.norm(x)
 
@@ -121,33 +121,53 @@ class Decoder(nn.Module):
         return functional.linear(x, self.embed_tokens.weight)
 
     def compile(self) -> None:
-        """Compile what layers do; all of them share the graphs."""
+        """Compile what layers do; all of them share the graphs, attention one for each length."""
+        dynamo.recompile_limit = _MOST_LENGTHS
         self._before = torch.compile(Layer.before, dynamic=False)
         self._after = torch.compile(Layer.after, dynamic=False)
-        self._attend = torch.compile(plain_attention, dynamic=False)
+        self._attend = torch.compile(causal_attention, dynamic=False)
 
 
-_PLAIN_TOKENS = 192
-"""Up to here, plain attention trains faster on a CPU than the fused one."""
+_MOST_LENGTHS = 32
+_BLOCK_TOKENS = 128
+"""Queries that attend together: each block to all keys up to its end, and to none behind it."""
 
 
-def _fused_attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    return functional.scaled_dot_product_attention(
-        queries, keys, values, is_causal=True, enable_gqa=True
-    )
+def causal_attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Return causal attention: (rows, heads, tokens, head); keys and values have fewer heads.
 
-
-def plain_attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Return causal attention: (rows, heads, tokens, head); keys and values have fewer heads."""
+    On CPUs it trains two to three times faster than torch's fused attention: its products are few
+    and large, and half of them are left out.
+    """
     rows, heads, tokens, head = queries.shape
-    key_heads = keys.shape[1]
-    queries = queries.reshape(rows * key_heads, -1, head)
-    keys, values = (each.reshape(rows * key_heads, tokens, head) for each in (keys, values))
-    scores = torch.bmm(queries, keys.mT).view(-1, heads // key_heads, tokens, tokens)
-    is_future = torch.ones(tokens, tokens, dtype=torch.bool).triu(1)
-    scores = (scores.float() * head**-0.5).masked_fill(is_future, -1e4)
-    shares = scores.softmax(-1).to(values.dtype).view(rows * key_heads, -1, tokens)
-    return torch.bmm(shares, values).view(rows, heads, tokens, head)
+    groups = rows * keys.shape[1]
+    queries = queries.reshape(groups, -1, tokens, head)
+    keys, values = (each.reshape(groups, tokens, head) for each in (keys, values))
+    block = _BLOCK_TOKENS if tokens > 2 * _BLOCK_TOKENS else _BLOCK_TOKENS // 2
+    blocks = [
+        _block(queries[:, :, start : start + block], keys[:, :end], values[:, :end], start)
+        for start in range(0, tokens, block)
+        for end in [min(start + block, tokens)]
+    ]
+    return torch.cat(blocks, dim=2).view(rows, heads, tokens, head)
+
+
+def _block(queries: Tensor, keys: Tensor, values: Tensor, start: int) -> Tensor:
+    """Return the attention of a block of queries that begins at a place.
+
+    Args:
+        queries: (groups, heads, block, head)
+        keys: (groups, start + block, head)
+        values: As the keys.
+        start: Place of the first query.
+    """
+    groups, heads, block, head = queries.shape
+    scores = torch.bmm(queries.reshape(groups, -1, head), keys.mT)
+    places = torch.arange(keys.shape[1])
+    is_future = places > places[start:, None]
+    scores = scores.view(groups, heads, block, -1).float() * head**-0.5
+    shares = scores.masked_fill(is_future, -1e4).softmax(-1).to(values.dtype)
+    return torch.bmm(shares.view(groups, heads * block, -1), values).view(queries.shape)
 
 
 def _rotations(shape: Architecture) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,9 @@
 """The tokenizer: byte-level BPE, learned from the dialogues themselves.
 
-Digits stand alone, so that sums can be learned, and so do capitals before other capitals: what is
-in capitals comes letter by letter.
+A word has the same tokens wherever it stands, behind a space, a quotation mark or an underscore,
+so that what is copied from a question into JSON is the same there; only the commonest words,
+which nobody copies, have their space with them. Digits stand alone, so that sums can be learned,
+and so do capitals before other capitals: what is in capitals comes letter by letter.
 
 Source: https://arxiv.org/abs/1508.07909 (BPE);
 https://huggingface.co/docs/tokenizers/api/pre-tokenizers (byte level)
@@ -21,10 +23,25 @@ SPECIAL = (END, BEGIN_TURN, END_TURN)
 TAGS = ("<tools>", "</tools>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
 """Tokens that are text: what reads tool calls must see them."""
 
-_PIECES = (
-    r"'(?:s|t|re|ve|m|ll|d)\b| ?\p{Lu}(?=\p{Lu})| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+_COMMON = (
+    "a an and are as at be by can could do does for from has have he her him how i if in is it"
+    " me my not of on or our out please she so that the there they this to up was we were what"
+    " which who will with would you your"
 )
-"""A capital before another, a word with the space before it, one digit, marks, white space."""
+_PIECES = "|".join(
+    (
+        r"'(?:s|t|re|ve|m|ll|d)\b",
+        rf" (?:{_COMMON.replace(' ', '|')})(?!\p{{L}})",
+        r"\p{Lu}(?!\p{Ll})",
+        r"\p{Lu}?[\p{L}&&[^\p{Lu}]]+",
+        r"\p{N}",
+        r" ?[^\s\p{L}\p{N}]+",
+        r"\s+(?!\S)",
+        r"\s+",
+    )
+)
+"""What no token crosses: a shortened verb, a common word with the space before it, a capital that
+no small letter follows, a word or its part up to the next capital, a digit, marks, white space."""
 
 _SAMPLE_DIALOGUES = 60_000
 

@@ -18,14 +18,17 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.chat.checkpoints import save
+from training.chat.checkpoints import save, started_anew
 from training.chat.config import Architecture, Schedule
 from training.chat.cores import Cores
 from training.chat.corpus import IGNORED, Batch, Corpus
 from training.chat.model import Decoder
 from training.chat.optimizers import optimizers
+from training.chat.shipped import read_folder
 from training.chat.tokenizer import train_tokenizer
+from training.chat.transplant import transplanted
 
+CHECKPOINT = "checkpoint.pt"
 _REPORT_STEPS = 20
 _SAVE_STEPS = 100
 _PARTS = 2
@@ -44,6 +47,8 @@ class Training:
             self.model, schedule.muon_rate, schedule.adam_rate, schedule.weight_decay
         )
         self.step = 0
+        self.steps_before = 0
+        """Of trainings that this one goes on from."""
         self._tokenizer = tokenizer
         self._batches: Iterator[Batch] | None = None
 
@@ -86,6 +91,7 @@ class Training:
             "shape": asdict(self.model.shape),
             "tokenizer": self._tokenizer.to_str(),
             "step": self.step,
+            "steps_before": self.steps_before,
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizers": [each.state_dict() for each in self.optimizers],
@@ -93,8 +99,8 @@ class Training:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state; a compact one has averaged weights only."""
-        self.step = state["step"]
-        self.model.load_state_dict(state.get("model", state["average"]))
+        self.step, self.steps_before = state["step"], state["steps_before"]
+        self.model.load_state_dict(state["model"] if "model" in state else state["average"])
         self.average.load_state_dict(state["average"])
         for optimizer, told in zip(self.optimizers, state.get("optimizers", ()), strict=False):
             optimizer.load_state_dict(told)
@@ -120,18 +126,15 @@ def _loss(model: Decoder, batch: Batch) -> Tensor:
     return functional.cross_entropy(logits.float(), targets[places], reduction="sum")
 
 
-def train(output: Path, shape: Architecture, schedule: Schedule, start: Path | None) -> None:
+def train(training: Training, output: Path) -> None:
     """Train to the end of the schedule.
 
     Args:
-        output: Holds the checkpoints and the log; goes on from what is there.
-        shape: Of a new decoder.
-        schedule: Steps and rates.
-        start: A checkpoint to begin with where `output` has none.
+        training: Where to go on from.
+        output: Gets the checkpoints and the log.
     """
     output.mkdir(parents=True, exist_ok=True)
-    checkpoint = output / "checkpoint.pt"
-    training = open_training(checkpoint if checkpoint.exists() else start, shape, schedule)
+    schedule, checkpoint = training.schedule, output / CHECKPOINT
     training.model.compile()
     losses, begun, cores = list[float](), time.monotonic(), Cores(torch.get_num_threads())
     while training.step < schedule.steps:
@@ -148,15 +151,32 @@ def train(output: Path, shape: Architecture, schedule: Schedule, start: Path | N
     save(training.state(), checkpoint)
 
 
-def open_training(checkpoint: Path | None, shape: Architecture, schedule: Schedule) -> Training:
-    """Return the training of a checkpoint, or a new one."""
-    if checkpoint is None:
-        return Training(train_tokenizer(shape.vocabulary, schedule.seed), shape, schedule)
-    state = torch.load(checkpoint)
+def begin(shape: Architecture, schedule: Schedule) -> Training:
+    """Return a new training, with a tokenizer learned for it."""
+    return Training(train_tokenizer(shape.vocabulary, schedule.seed), shape, schedule)
+
+
+def go_on(state: dict[str, Any], schedule: Schedule) -> Training:
+    """Return the training of a checkpoint."""
     shape = Architecture(**state["shape"])
     training = Training(Tokenizer.from_str(state["tokenizer"]), shape, schedule)
     training.restore(state)
     return training
+
+
+def start_from(path: Path, schedule: Schedule, *, is_renewed: bool = False) -> Training:
+    """Return a new training with the weights of a checkpoint or of an exported folder.
+
+    Args:
+        path: Of the checkpoint or the folder.
+        schedule: Of the new training.
+        is_renewed: Whether the tokenizer is learned anew.
+    """
+    state = read_folder(path) if path.is_dir() else started_anew(torch.load(path))
+    if is_renewed:
+        tokenizer = train_tokenizer(state["shape"]["vocabulary"], schedule.seed)
+        state = transplanted(state, tokenizer)
+    return go_on(state, schedule)
 
 
 def _tell(output: Path, step: int, loss: float, speed: float) -> None:
@@ -169,7 +189,10 @@ def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("build/training/chat"))
-    parser.add_argument("--start", type=Path, help="a checkpoint to begin with")
+    parser.add_argument("--start", type=Path, help="a checkpoint or a model folder to begin with")
+    parser.add_argument(
+        "--new-tokenizer", action="store_true", help="learn the tokenizer anew for --start"
+    )
     parser.add_argument("--steps", type=int, default=Schedule().steps)
     parser.add_argument("--cooldown-steps", type=int, default=Schedule().cooldown_steps)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -177,7 +200,13 @@ def main() -> None:
     torch.set_num_threads(told.threads)
     inductor.cpp.dynamic_threads = True
     schedule = replace(Schedule(), steps=told.steps, cooldown_steps=told.cooldown_steps)
-    train(told.output, Architecture(), schedule, told.start)
+    if (checkpoint := told.output / CHECKPOINT).exists():
+        training = go_on(torch.load(checkpoint), schedule)
+    elif told.start:
+        training = start_from(told.start, schedule, is_renewed=told.new_tokenizer)
+    else:
+        training = begin(Architecture(), schedule)
+    train(training, told.output)
 
 
 if __name__ == "__main__":

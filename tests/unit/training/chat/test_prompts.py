@@ -18,7 +18,20 @@ from training.chat.tokenizer import END_TURN, TAGS, train_tokenizer
 
 TOOL: Mapping[str, Any] = {
     "type": "function",
-    "function": {"name": "f", "parameters": {"type": "object", "properties": {}}},
+    "function": {
+        "name": "f",
+        "description": "Do it.",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "x": {"type": "string", "description": "What"},
+                "size": {"enum": ["big", "small", 3]},
+                "tags": {"type": "array", "items": {"type": "string"}},
+                "y": True,
+            },
+            "required": ["x"],
+        },
+    },
 }
 DIALOGUE = Dialogue(
     (
@@ -28,14 +41,19 @@ DIALOGUE = Dialogue(
         Message("tool", "1"),
         Message("assistant", "Done."),
     ),
-    (TOOL,),
+    (TOOL, {"type": "function", "function": {"name": "g"}}),
 )
 TEXT = """<|im_start|>system
 Be kind.
 
 Tools that may help, called as <tool_call> {"name", "arguments"} </tool_call>:
 <tools>
-{"name": "f", "parameters": {"type": "object", "properties": {}}}
+f: Do it.
+- x (string, required): What
+- size (big | small | 3)
+- tags ({"type": "array", "items": {"type": "string"}})
+- y (true)
+g
 </tools><|im_end|>
 <|im_start|>user
 Go on.<|im_end|>
@@ -102,10 +120,18 @@ def test_digits_and_tags_are_tokens_of_their_own(tokenizer: Tokenizer) -> None:
         assert tokenizer.encode(f"x{tag}y").tokens[1] == tag
 
 
+def test_a_word_has_the_same_tokens_wherever_it_stands(tokenizer: Tokenizer) -> None:
+    for word in ("kaleidoscope", "Mopsy", "fan"):
+        [alone, behind, quoted, joined] = (
+            tokenizer.encode(text).tokens for text in (word, f"x {word}", f'{{"{word}', f"x_{word}")
+        )
+        assert behind[-len(alone) :] == quoted[-len(alone) :] == joined[-len(alone) :] == alone
+
+
 def test_rows_learn_the_assistants_tokens_alone(tokenizer: Tokenizer) -> None:
     batch = next(Corpus(tokenizer, "1").batches(3072))
     rows, length = batch.ids.shape
-    assert rows * length == 3072
+    assert rows == 3072 // length
     assert length in LENGTHS
     assert batch.targets.shape == batch.ids.shape
     end = tokenizer.token_to_id(END_TURN)

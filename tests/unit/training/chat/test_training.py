@@ -2,18 +2,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 
 torch = pytest.importorskip("torch")
 
-# These import torch themselves.
-from training.chat.compact import compacted  # noqa: E402
+# These import torch themselves, or what does.
+from training.chat.answers import FolderAnswers  # noqa: E402
+from training.chat.checkpoints import started_anew  # noqa: E402
 from training.chat.config import Architecture, Schedule  # noqa: E402
+from training.chat.dialogue import Dialogue, Message  # noqa: E402
 from training.chat.huggingface import write_checkpoint  # noqa: E402
-from training.chat.model import Decoder, plain_attention  # noqa: E402
+from training.chat.model import Decoder, causal_attention  # noqa: E402
 from training.chat.optimizers import orthogonal  # noqa: E402
+from training.chat.prompts import Prompts  # noqa: E402
+from training.chat.shipped import read_folder  # noqa: E402
 from training.chat.tokenizer import train_tokenizer  # noqa: E402
-from training.chat.train import Training, open_training, rate  # noqa: E402
+from training.chat.train import Training, go_on, rate  # noqa: E402
+from training.chat.transplant import transplanted  # noqa: E402
 
+STARTER = Path(__file__).parents[4] / "models" / "starter-chat"
 SMALL = Architecture(vocabulary=1024, width=32, layers=2, heads=2, kv_heads=1, head=16, hidden=48)
 SCHEDULE = Schedule(steps=4, warmup_steps=1, cooldown_steps=2, batch_tokens=6144)
 
@@ -28,13 +35,14 @@ def test_a_token_does_not_see_what_comes_after_it() -> None:
     torch.testing.assert_close(before, after)
 
 
-def test_plain_attention_is_the_fused_one() -> None:
+@pytest.mark.parametrize("tokens", [9, 64, 96, 200, 320])
+def test_attention_in_blocks_is_the_fused_one(tokens: int) -> None:
     torch.manual_seed(1)
-    queries, keys, values = torch.randn(2, 4, 9, 16), *torch.randn(2, 2, 2, 9, 16)
+    queries, keys, values = torch.randn(2, 4, tokens, 16), *torch.randn(2, 2, 2, tokens, 16)
     fused = torch.nn.functional.scaled_dot_product_attention(
         queries, keys, values, is_causal=True, enable_gqa=True
     )
-    torch.testing.assert_close(plain_attention(queries, keys, values), fused)
+    torch.testing.assert_close(causal_attention(queries, keys, values), fused)
 
 
 def test_the_decoder_is_transformers_qwen3(tmp_path: Path) -> None:
@@ -77,11 +85,43 @@ def test_a_training_learns_and_goes_on_from_its_state() -> None:
     assert resumed.advance() < first
 
 
-def test_a_compact_checkpoint_is_enough_to_begin_with(tmp_path: Path) -> None:
+def test_a_training_starts_from_the_averaged_weights_of_another() -> None:
     training = Training(train_tokenizer(1024, seed=1, dialogues=100), SMALL, SCHEDULE)
     training.advance()
-    torch.save(compacted(training.state()), tmp_path / "compact.pt")
-    begun = open_training(tmp_path / "compact.pt", Architecture(), SCHEDULE)
-    assert begun.step == 1
+    begun = go_on(started_anew(training.state()), SCHEDULE)
+    assert (begun.step, begun.steps_before) == (0, 1)
     assert begun.state()["tokenizer"] == training.state()["tokenizer"]
+    for ours, theirs in zip(begun.model.parameters(), training.average.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)
     begun.advance()
+
+
+def test_the_folder_that_ships_is_read_back_as_it_answers() -> None:
+    question = Dialogue((Message("user", "What is the capital of France?"),))
+    [served] = FolderAnswers(STARTER, threads=1).answer([question])
+    state = read_folder(STARTER)
+    model = Decoder(Architecture(**state["shape"]))
+    model.load_state_dict(state["average"])
+    tokenizer = Tokenizer.from_str(state["tokenizer"])
+    prompt = tokenizer.encode(Prompts().render(question, is_question=True)).ids
+    answer = tokenizer.encode(served).ids
+    with torch.no_grad():
+        logits = model.logits(model(torch.tensor([prompt + answer])))
+    assert logits[len(prompt) - 1 : -1].argmax(-1).tolist() == answer
+
+
+def test_tokens_keep_their_meaning_in_another_tokenizer() -> None:
+    old = train_tokenizer(1024, seed=1, dialogues=100)
+    new = train_tokenizer(900, seed=2, dialogues=200)
+    training = Training(old, SMALL, SCHEDULE)
+    before = training.state()["average"]["embed_tokens.weight"]
+    moved = transplanted(started_anew(training.state()), new)
+    after = moved["average"]["embed_tokens.weight"]
+    assert after.shape == (new.get_vocab_size(), SMALL.width)
+    torch.testing.assert_close(after[new.token_to_id("{")], before[old.token_to_id("{")])
+    word, pieces = next(
+        (place, old.encode(token).ids)
+        for token, place in new.get_vocab().items()
+        if token.isalpha() and not {token, f"Ġ{token}"} & set(old.get_vocab())
+    )
+    torch.testing.assert_close(after[word], before[pieces].mean(0))
