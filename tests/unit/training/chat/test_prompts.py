@@ -49,11 +49,13 @@ Be kind.
 Tools that may help, called as <tool_call> {"name", "arguments"} </tool_call>:
 <tools>
 f: Do it.
-- x (string, required): What
-- size (big | small | 3)
-- tags ({"type": "array", "items": {"type": "string"}})
-- y (true)
+- What (string, required): x
+- (big | small | 3): size
+- ({"type": "array", "items": {"type": "string"}}): tags
+- (true): y
+= f
 g
+= g
 </tools><|im_end|>
 <|im_start|>user
 Go on.<|im_end|>
