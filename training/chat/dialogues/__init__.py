@@ -159,7 +159,8 @@ CONVERSATIONS: dict[str, tuple[float, Callable[[Author], Dialogue]]] = {
     "app": (22, lambda author: tools.called_in_app(author, _WITH_TOOLS)),
     "tool calls": (2, lambda author: tools.called_twice(author, _WITH_TOOLS)),
     "tool question": (5, lambda author: tools.asked_back(author, _WITH_TOOLS)),
-    "no such tool": (4, lambda author: tools.refused(author, _WITH_TOOLS)),
+    "app question": (4, lambda author: tools.asked_back_in_app(author, _WITH_TOOLS)),
+    "no such tool": (5, lambda author: tools.refused(author, _WITH_TOOLS)),
     "no tool needed": (3, lambda author: tools.unneeded(author, _WITH_TOOLS)),
 }
 """Every kind of conversation with its share."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from training.chat.author import Author
 from training.chat.dialogues.tools.catalogue import Blueprint
-from training.chat.dialogues.tools.parameters import Parameter, flip
+from training.chat.dialogues.tools.parameters import Parameter, flip, other_choices
 from training.chat.dialogues.tools.schemas import NUMBERS, Argument, Filled, Tool, offered
 from training.chat.dialogues.values import DRAWS
 from training.chat.lexicon import FOLDER
@@ -39,7 +39,7 @@ class AppTool:
     """A tool before its names are chosen, and the questions for it."""
 
     blueprint: Blueprint
-    parameters: Mapping[str, Parameter]
+    parameters: dict[str, Parameter]
     required: frozenset[str]
     asks: tuple[Ask, ...]
 
@@ -128,22 +128,34 @@ def offer(author: Author, tool: AppTool) -> Tool:
     for name, parameter in tool.parameters.items():
         free = [each for each in parameter.names if each not in chosen.values()]
         chosen[name] = name if author.chance(0.6) else author.one(free or [name])
+    taken = tool.parameters | _varied(author, tool)
     arguments = tuple(
         Argument(chosen[name], parameter, name in tool.required)
-        for name, parameter in tool.parameters.items()
+        for name, parameter in taken.items()
     )
     return offered(author, tool.blueprint, arguments)
 
 
+def _varied(author: Author, tool: AppTool) -> dict[str, Parameter]:
+    """Return one of the choices between other values, if a question is left that may name them."""
+    choices = [name for name, parameter in tool.parameters.items() if parameter.choices]
+    if not choices or author.chance(0.6):
+        return {}
+    name = author.one(choices)
+    if all(name in ask.meant for ask in tool.asks):
+        return {}
+    return {name: other_choices(author, tool.parameters[name])}
+
+
 def question(author: Author, tool: AppTool, told: Tool) -> tuple[str, list[Filled]]:
     """Return a question and the arguments that it holds."""
-    ask = author.one(tool.asks)
-    pattern = expand(ask.pattern, author.rng)
     by_key = dict(zip(tool.parameters, told.arguments, strict=True))
+    ask = author.one([each for each in tool.asks if _is_able(each, tool, by_key)])
+    pattern = expand(ask.pattern, author.rng)
     filled = {name: Filled(by_key[name], value, "") for name, value in ask.meant.items()}
     spoken: dict[str, str] = {}
     for name in dict.fromkeys(_SLOT.findall(pattern)):
-        parameter = tool.parameters[name]
+        parameter = by_key[name].parameter
         value = parameter.draw(author)
         spoken[name] = _spoken(author, value, parameter)
         filled[name] = Filled(by_key[name], value, spoken[name], spoken[name])
@@ -153,6 +165,11 @@ def question(author: Author, tool: AppTool, told: Tool) -> tuple[str, list[Fille
     if author.chance(0.2) and text[1:2].islower() and not pattern.startswith("{"):
         text = text[0].lower() + text[1:]
     return author.ask("{t}", t=text), list(filled.values())
+
+
+def _is_able(ask: Ask, tool: AppTool, arguments: Mapping[str, Argument]) -> bool:
+    """Whether all that its words stand for may still be chosen."""
+    return all(arguments[name].parameter == tool.parameters[name] for name in ask.meant)
 
 
 def _spoken(author: Author, value: Any, parameter: Parameter) -> str:

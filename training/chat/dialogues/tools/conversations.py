@@ -5,11 +5,20 @@ from typing import Any
 
 from training.chat.author import Author, listed
 from training.chat.dialogue import Call, Dialogue, Message, Sketch, exchange
-from training.chat.dialogues.tools.apps import apps, offer, question
+from training.chat.dialogues.tools.apps import AppTool, apps, offer, question
 from training.chat.dialogues.tools.catalogue import clash, composed, realistic
-from training.chat.dialogues.tools.questions import assembled
+from training.chat.dialogues.tools.parameters import Parameter
+from training.chat.dialogues.tools.questions import assembled, wished
 from training.chat.dialogues.tools.results import draw_result
-from training.chat.dialogues.tools.schemas import Filled, Tool, draw_tool, draw_tools, fill, values
+from training.chat.dialogues.tools.schemas import (
+    Argument,
+    Filled,
+    Tool,
+    draw_tool,
+    draw_tools,
+    fill,
+    values,
+)
 from training.chat.lexicon import phrases
 
 _PHRASES = phrases("conversations")
@@ -120,6 +129,39 @@ def asked_back(author: Author, between: Sequence[Sketch]) -> Dialogue:
     turns = [*_opening(author, between), *exchange(question, back)]
     turns += _call(author, tool, [*given, filled], told)
     return _dialogue(author, turns, tools)
+
+
+def asked_back_in_app(author: Author, between: Sequence[Sketch]) -> Dialogue:
+    """What one tool of an app does is wished without what it needs: the assistant asks for that."""
+    app = author.one(apps())
+    able = [place for place, each in enumerate(app) if len(_needed(each)) == 1]
+    if not able:
+        return asked_back(author, between)
+    asked = author.one(able)
+    places = {asked, *author.some(range(len(app)), 0, 3)}
+    tools = {place: offer(author, app[place]) for place in sorted(places)}
+    tool = tools[asked]
+    missing = next(each for each in tool.arguments if each.is_required)
+    wish = wished(author, author.say(*tool.blueprint.says))
+    value = missing.parameter.draw(author)
+    turns = [*_opening(author, between), *exchange(wish, _question_for(author, missing))]
+    told = author.ask(*_PHRASES["told"], v=str(value), f=str(value))
+    turns += _call(author, tool, [Filled(missing, value, "")], told)
+    return _dialogue(author, turns, list(tools.values()))
+
+
+def _needed(tool: AppTool) -> list[Parameter]:
+    """Return what it needs if that can be asked for: no flags."""
+    needed = [tool.parameters[name] for name in tool.required]
+    is_told = tool.blueprint.says[0].split()[0].isalpha()
+    return needed if is_told and all(each.type != "boolean" for each in needed) else []
+
+
+def _question_for(author: Author, argument: Argument) -> str:
+    """Return a question for an argument by the words of its name."""
+    told = author.say(*_PHRASES["which"], n=argument.name.replace("_", " "))
+    choices = argument.parameter.choices
+    return f"{told.rstrip('?')}: {listed(list(choices), 'or')}?" if choices else told
 
 
 def refused(author: Author, between: Sequence[Sketch]) -> Dialogue:

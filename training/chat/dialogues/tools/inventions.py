@@ -1,8 +1,9 @@
 """Parameters that nobody has thought of: of any name, so that names are read, not remembered."""
 
 from training.chat.author import Author
-from training.chat.dialogues.tools.parameters import Parameter, flip
-from training.chat.lexicon import phrases, vocabulary, words
+from training.chat.dialogues.tools.parameters import Parameter, choice, flip, options
+from training.chat.dialogues.values import DRAWS
+from training.chat.lexicon import phrases, rows, vocabulary
 
 _PHRASES = phrases("inventions")
 
@@ -10,7 +11,7 @@ _PHRASES = phrases("inventions")
 def invented(author: Author) -> Parameter:
     """Return a parameter with a name of its own and a type that suits its phrases."""
     make = author.one(
-        (_text, _named, _counted, _measured, _quality, _quality, _part, _chosen, _chosen)
+        (_text, _named, _counted, _measured, _quality, _quality, _part, _chosen, _chosen, _chosen)
     )
     noun = author.one(vocabulary()) if author.chance(0.75) else f"{author.made_up()}le"
     return make(author, noun)
@@ -83,12 +84,30 @@ def _part(author: Author, noun: str) -> Parameter:
 
 
 def _chosen(author: Author, noun: str) -> Parameter:
-    kind = author.one(("colors", "adjectives", "animals", "places", "fruits", "sports"))
-    options = tuple(author.some(words(kind), 2, 4))
+    others = options(author)
     ask = (f"Which {noun}: {{options}}?",)
-
-    def draw(author: Author) -> str:
-        return author.one(options)
-
     says, said = _filled("plain", noun), _filled("chosen", noun)
-    return Parameter((noun,), "string", says, draw, said, ask, options)
+    return Parameter((noun,), "string", says, choice(others), said, ask, others)
+
+
+_PAIRS = rows("inventions", "pairs")
+_PAIRED = ("city", "symbol", "color", "word", "first_name", "time", "day", "small", "number", "id")
+
+
+def pair(author: Author) -> tuple[Parameter, Parameter]:
+    """Return two parameters of one kind that only their names tell apart: from one, to another."""
+    noun, kind = author.one(vocabulary()), author.one(_PAIRED)
+    ending = author.one(("", f"_{noun}"))
+    told = author.one(_PAIRS)
+    first, second = (
+        Parameter(
+            (f"{name}{ending}",),
+            "integer" if kind in ("small", "number") else "string",
+            tuple(f"(The |){each} {noun}" for each in (name, says)),
+            DRAWS[kind],
+            (said,),
+            (f"(Which|What) {says} {noun}?",),
+        )
+        for name, says, said in (told[:3], told[3:])
+    )
+    return first, second

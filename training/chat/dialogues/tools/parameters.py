@@ -1,12 +1,13 @@
 """What tools take: each kind of argument with its names, its values and how people say it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from training.chat.author import Author
 from training.chat.dialogues.values import DRAWS, Draw
-from training.chat.lexicon import read
+from training.chat.lexicon import read, vocabulary, words
 
 _TABLE: dict[str, Any] = read("phrases/parameters")
 
@@ -70,12 +71,32 @@ def _chosen(told: dict[str, Any]) -> Parameter:
     names: tuple[str, ...] = tuple(told["names"].split())
     options: tuple[str, ...] = tuple(told["options"].split())
     ask = (f"Which {names[0].replace('_', ' ')} would you like: {{options}}?",)
+    says, phrases = tuple(told["says"]), tuple(told["phrases"])
+    return Parameter(names, "string", says, choice(options), phrases, ask, options)
 
-    def draw(author: Author) -> str:
-        return author.one(options)
 
-    phrases = tuple(told["phrases"])
-    return Parameter(names, "string", tuple(told["says"]), draw, phrases, ask, options)
+def choice(options: Sequence[str]) -> Draw:
+    """Return what draws one of some values."""
+    return lambda author: author.one(options)
+
+
+_KINDS = ("colors", "adjectives", "animals", "places", "fruits", "sports")
+
+
+def options(author: Author) -> tuple[str, ...]:
+    """Return values that a choice may have: of one kind, of any, or such as nobody has heard."""
+    kind = author.rng.random()
+    if kind < 0.4:
+        return tuple(author.some(words(author.one(_KINDS)), 2, 5))
+    if kind < 0.85:
+        return tuple(author.some(vocabulary(), 2, 5))
+    return tuple(dict.fromkeys(author.made_up() for _ in range(author.number(2, 5))))
+
+
+def other_choices(author: Author, parameter: Parameter) -> Parameter:
+    """Return a choice between other values, so that choices are read, not remembered."""
+    others = options(author)
+    return replace(parameter, draw=choice(others), choices=others)
 
 
 def _flag(told: dict[str, Any]) -> Parameter:

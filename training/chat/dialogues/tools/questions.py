@@ -25,13 +25,18 @@ def assembled(author: Author, tool: Tool, filled: list[Filled]) -> str:
     return _closed(author, wish, order, is_statement=is_statement)
 
 
+def wished(author: Author, deed: str) -> str:
+    """Return a question for what a tool does, told as its description tells it."""
+    return _closed(author, deed, [])
+
+
 def _wished(author: Author, tool: Tool, order: list[Filled]) -> tuple[str, bool, list[Filled]]:
     """Return what is wanted, whether it is a statement, and the arguments that it leaves out."""
-    places = {each: place for place, each in enumerate(tool.blueprint.taken())}
+    places = {each.names: place for place, each in enumerate(tool.blueprint.taken())}
     told = {
-        f"[{places[each.argument.parameter]}]": each
+        f"[{places[each.argument.parameter.names]}]": each
         for each in order
-        if each.argument.parameter in places
+        if each.argument.parameter.names in places
     }
     asks, wishes = tool.blueprint.asks, tool.blueprint.wishes
     able = [each for each in (*asks, *wishes) if _is_able(each, told, len(order))]

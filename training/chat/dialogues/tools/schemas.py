@@ -7,7 +7,7 @@ from typing import Any
 from training.chat.author import Author
 from training.chat.dialogues.tools.catalogue import Blueprint, clash, composed, realistic
 from training.chat.dialogues.tools.inventions import invented
-from training.chat.dialogues.tools.parameters import Parameter
+from training.chat.dialogues.tools.parameters import Parameter, other_choices
 from training.chat.dialogues.tools.plain import plain
 from training.chat.lexicon import read
 
@@ -48,6 +48,10 @@ class Filled:
     """The value alone, as a sentence has it that holds it in its middle."""
 
 
+_OTHER_CHOICES = 0.4
+"""How often a choice is between other values than the table has."""
+
+
 def draw_tool(author: Author, blueprint: Blueprint) -> Tool:
     """Return a tool with names, descriptions and required arguments of its own."""
     taken: set[str] = set()
@@ -55,7 +59,7 @@ def draw_tool(author: Author, blueprint: Blueprint) -> Tool:
     optional = (
         author.some(blueprint.optional, 0, len(blueprint.optional)) if blueprint.optional else []
     )
-    strange = author.one((0, 0, 0, 1, 1, 2)) if blueprint.required else 0
+    strange = author.one((0, 0, 1, 1, 2, 3)) if blueprint.required else 0
     generic = [invented(author) for _ in range(strange)]
     for parameter in (*blueprint.required, *optional, *generic):
         if name := _free_name(author, parameter, taken):
@@ -63,6 +67,8 @@ def draw_tool(author: Author, blueprint: Blueprint) -> Tool:
             chance = (
                 1.0 if parameter in blueprint.required else 0.3 if parameter in generic else 0.06
             )
+            if parameter.choices and author.chance(_OTHER_CHOICES):
+                parameter = other_choices(author, parameter)  # noqa: PLW2901
             arguments.append(Argument(name, parameter, author.chance(chance)))
     return offered(author, blueprint, tuple(arguments))
 
