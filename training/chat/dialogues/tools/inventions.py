@@ -10,9 +10,7 @@ _PHRASES = phrases("inventions")
 
 def invented(author: Author) -> Parameter:
     """Return a parameter with a name of its own and a type that suits its phrases."""
-    make = author.one(
-        (_text, _named, _counted, _measured, _quality, _quality, _part, _chosen, _chosen, _chosen)
-    )
+    make = author.one(_MAKERS)
     noun = author.one(vocabulary()) if author.chance(0.75) else f"{author.made_up()}le"
     return make(author, noun)
 
@@ -89,6 +87,12 @@ def _chosen(author: Author, noun: str) -> Parameter:
     says, said = _filled("plain", noun), _filled("chosen", noun)
     return Parameter((noun,), "string", says, choice(others), said, ask, others)
 
+
+_MAKERS = (
+    *(_text, _named, _counted, _measured, _measured),
+    *(_quality, _quality, _part, _chosen, _chosen, _chosen),
+)
+"""What makes a parameter; what stands twice does so twice as often."""
 
 _PAIRS = rows("inventions", "pairs")
 _PAIRED = ("city", "symbol", "color", "word", "first_name", "time", "day", "small", "number", "id")
