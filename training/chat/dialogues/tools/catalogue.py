@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from training.chat.author import Author
-from training.chat.dialogues.tools.inventions import pair
+from training.chat.dialogues.tools.inventions import measures, pair
 from training.chat.dialogues.tools.parameters import Parameter, enums, flags, parameter
 from training.chat.lexicon import read, vocabulary, words
 
@@ -107,8 +107,8 @@ def drawn_parameters(author: Author) -> tuple[tuple[Parameter, ...], tuple[Param
     """Return what a tool needs and what it may take besides; nothing, now and then."""
     if author.chance(0.06):
         return (), ()
-    if author.chance(0.12):
-        return pair(author), ()
+    if author.chance(0.3):
+        return author.one((pair, measures))(author), ()
     free = [*map(parameter, _FREE), *enums()]
     kinds = list({each.names[0]: each for each in author.some(free, 1, 4)}.values())
     needed = min(author.number(0, 2), len(kinds))

@@ -68,6 +68,12 @@ def _measure(author: Author) -> int:
     return author.number(2, 99) if author.chance(0.7) else author.number(100, 900)
 
 
+def measures(author: Author) -> tuple[Parameter, ...]:
+    """Return some measures, each in a unit of its own."""
+    drawn = [_measured(author, "") for _ in range(author.number(2, 3))]
+    return tuple({each.names: each for each in drawn}.values())
+
+
 def _quality(author: Author, _noun: str) -> Parameter:
     quality = author.of("adjectives")
     name = author.one((quality, f"is_{quality}"))
