@@ -24,6 +24,9 @@ class ChatModelSettings(ModelSettings):
     """Whether CUDA records the kernels of a step, to launch all at once; for small models."""
     tool_format: str | None = None
     """How the model calls tools, such as `hermes` or `llama3`; unset: as its template writes it."""
+    guided_calls: bool = False
+    """Whether calls name a tool that there is and keep to its schema, as far as a grammar can hold
+    them to it, where no `strict` asks for that: for models too small to keep to it alone."""
     reasoning: bool = True
     """Whether thoughts are told apart from the answer, where the model's template has tags."""
 

@@ -1,19 +1,23 @@
-"""Greedy answers of a model folder, through the engine that serves it."""
+"""Greedy answers of a model folder, through the engine and the grammars that serve it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
 from services.chat.config import ChatModelSettings
+from services.chat.engine.conversation import Conversation, Tool
 from services.chat.engine.decoder import open_decoder
+from services.chat.engine.grammars import Grammars
 from services.chat.engine.loop import Engine, Limits
 from services.chat.engine.outputs import Delta, Finish
 from services.chat.engine.request import Request, Sampling
 from services.chat.engine.templates import prompts
 from services.chat.engine.text.pieces import Pieces
+from services.chat.engine.tool_calls.formats import FORMATS
 from services.runtime.onnx import SessionOptions
 from training.chat.dialogue import Dialogue
 
@@ -23,7 +27,7 @@ _ANY = Sampling(temperature=2.0, seed=1)
 
 
 class FolderAnswers:
-    """Answers as the chat service gives them."""
+    """Answers as the chat service gives them with `guided_calls`, as `switchboard.toml` has it."""
 
     def __init__(self, folder: Path, threads: int) -> None:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -35,6 +39,12 @@ class FolderAnswers:
             vocabulary=decoder.runner.vocabulary,
             eos=decoder.spec.eos,
             chunk_tokens=128,
+        )
+        self._grammars = Grammars(
+            self._tokenizer,
+            vocabulary=limits.vocabulary,
+            eos=limits.eos,
+            call_format=FORMATS["hermes"],
         )
         self._engine = Engine(decoder.runner, Pieces(self._tokenizer), limits)
 
@@ -66,6 +76,15 @@ class FolderAnswers:
             tools=list(dialogue.tools) or None,
         )
         ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        tools = tuple(_tool(each["function"]) for each in dialogue.tools)
+        asked = Conversation([{"role": "user", "content": ""}], tools=tools)
         return Request(
-            prompt=tuple(ids), sampling=Sampling(temperature=0.0), max_tokens=_MOST_TOKENS
+            prompt=tuple(ids),
+            sampling=Sampling(temperature=0.0),
+            max_tokens=_MOST_TOKENS,
+            grammar=self._grammars.of_conversation(asked, guides_calls=True),
         )
+
+
+def _tool(function: Mapping[str, Any]) -> Tool:
+    return Tool(function["name"], function.get("description"), function.get("parameters"))

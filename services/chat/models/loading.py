@@ -51,6 +51,7 @@ def load_model(settings: ChatModelSettings, service: ChatSettings) -> ChatModel:
         grammars=grammars,
         advised=decoder.spec.sampling,
         thread=thread,
+        guides_calls=settings.guided_calls,
     )
     return ChatModel(settings.id, parts)
 

@@ -36,6 +36,8 @@ class Parts:
     advised: Sampling
     """How its makers would have it sampled."""
     thread: EngineThread
+    guides_calls: bool = False
+    """Whether calls keep to the schemas of their tools where nobody asks for that."""
 
 
 class ChatModel:
@@ -91,8 +93,12 @@ class ChatModel:
         prompt = await self._write(conversation)
         grammar = None
         if conversation.constraint is not None or conversation.offered:
-            compile_grammar = self._parts.grammars.of_conversation
-            grammar = await self._in_thread(compile_grammar, conversation, thinks=prompt.thinks)
+            grammar = await self._in_thread(
+                self._parts.grammars.of_conversation,
+                conversation,
+                thinks=prompt.thinks,
+                guides_calls=self._parts.guides_calls,
+            )
         request = Request(
             prompt=prompt.tokens,
             sampling=wishes.sampling(self._parts.advised),

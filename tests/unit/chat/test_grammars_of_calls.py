@@ -131,6 +131,31 @@ def test_a_strict_tool_is_kept_to_where_the_model_calls_it_of_its_own_accord(
             assert fulfils(json.loads(arguments), WEATHER.parameters if tool != "now" else {})
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_guided_calls_keep_to_their_schemas_although_nobody_asks_for_it(
+    name: str, seeded: random.Random
+) -> None:
+    model, conversation = model_of(name), calling(PLAIN, NOW, mode="auto")
+    assert model.grammars.of_conversation(conversation) is None
+    new_grammar = model.grammars.of_conversation(conversation, guides_calls=True)
+    assert new_grammar is not None
+    for _ in range(4):
+        text = model.walk(new_grammar(), seeded, begun=FORMATS[name].shape.trigger)
+
+        for tool, arguments in model.calls(text, conversation):
+            assert fulfils(json.loads(arguments), WEATHER.parameters if tool != "now" else {})
+
+
+def test_a_schema_that_no_grammar_follows_guides_nothing() -> None:
+    grammars, lost = model_of("hermes").grammars, Tool("f", parameters={"$ref": "#/no"})
+
+    assert grammars.of_conversation(calling(lost, mode="auto"), guides_calls=True) is None
+    assert grammars.of_conversation(calling(lost, mode="none"), guides_calls=True) is None
+    assert grammars.of_conversation(Conversation(MESSAGES), guides_calls=True) is None
+    with pytest.raises(InvalidRequestError):
+        grammars.of_conversation(calling(lost), guides_calls=True)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in {"llama3", "gpt_oss"}])
 def test_words_may_come_before_a_call_but_no_mark_without_one(name: str, kind: str) -> None:

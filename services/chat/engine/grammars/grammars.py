@@ -52,24 +52,38 @@ class Grammars:
         self._forms = Forms(call_format, tags, tokens.drops_first_space)
 
     def of_conversation(
-        self, conversation: Conversation, *, thinks: bool = False
+        self, conversation: Conversation, *, thinks: bool = False, guides_calls: bool = False
     ) -> NewGrammar | None:
         """Return what makes the grammar of each answer; None where answers are free.
 
         Args:
             conversation: What is answered.
             thinks: Whether the prompt ends inside the tags of reasoning.
+            guides_calls: Whether calls keep to the schemas of their tools where nobody asks for
+                that, as far as these can be enforced.
 
         Raises:
             InvalidRequestError: What the caller wants cannot be enforced; `param` names the field.
         """
-        if not is_restrained(conversation):
-            return None
+        if is_restrained(conversation):
+            return self._compiled(conversation, thinks=thinks)
+        if guides_calls and self._compiler and conversation.callable_tools:
+            return self._try_compiled(conversation, thinks=thinks)
+        return None
+
+    def _compiled(self, conversation: Conversation, *, thinks: bool) -> NewGrammar:
         param = _param(conversation.constraint)
         compiler = self._checked(param)
         with _not_too_deep(param):
             script = answer_script(self._notation, self._forms, conversation, thinks=thinks)
             return compiler.compile(script, param)
+
+    def _try_compiled(self, conversation: Conversation, *, thinks: bool) -> NewGrammar | None:
+        """Return None where a schema cannot be enforced: nobody asked for it."""
+        try:
+            return self._compiled(conversation, thinks=thinks)
+        except InvalidRequestError:
+            return None
 
     def of_continuation(self, continuation: Continuation) -> NewGrammar | None:
         """Return what makes the grammar of each continuation; None where they are free.

@@ -55,6 +55,11 @@ def test_a_shorter_context_takes_less_memory(folder, load):
     assert short.description.memory_bytes < long.description.memory_bytes
 
 
+@pytest.mark.parametrize("told", [{}, {"guided_calls": False}, {"guided_calls": True}])
+def test_calls_are_guided_where_the_table_says_so(folder, load, told):
+    assert load(folder, **told)._parts.guides_calls is told.get("guided_calls", False)
+
+
 @pytest.mark.parametrize(("told", "tokens"), [(0, 128), (7, 7)])
 def test_prompts_are_read_in_chunks(folder, load, told, tokens):
     model = load(folder, ChatSettings(threads=1, chunk_tokens=told))

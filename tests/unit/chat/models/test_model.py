@@ -68,7 +68,7 @@ class Writer(Scripted):
         return len(held) - next(ends, len(held))
 
 
-def make_model(runner, *, waiting=8):
+def make_model(runner, *, waiting=8, guides_calls=False):
     tokenizer = chat_tokenizer()
     prompting = Prompting(prompts_of(TEMPLATE), tokenizer, tags=None, call_format=None)
     limits = Limits(CONTEXT_TOKENS, VOCABULARY, frozenset({END}), chunk_tokens=64)
@@ -88,6 +88,7 @@ def make_model(runner, *, waiting=8):
             slots=runner.slots,
             waiting_requests=waiting,
         ),
+        guides_calls=guides_calls,
     )
     return ChatModel("model", parts)
 
@@ -188,6 +189,16 @@ def test_what_the_model_cannot_do_names_its_field(asked, param):
 
     assert refused.param == param
     assert after.content == "Hello, you."
+
+
+@pytest.mark.parametrize("guides_calls", [False, True])
+def test_calls_are_guided_where_the_settings_say_so(guides_calls):
+    async def scenario(model):
+        asked = conversation(tools=(Tool("f"),))
+        async with model.answer(asked, key="") as answers:
+            return answers._mailbox.requests[0].grammar is not None
+
+    assert play(scenario, guides_calls=guides_calls) is guides_calls
 
 
 def test_token_ids_that_there_are_not_are_refused_before_they_are_looked_up():
