@@ -31,8 +31,8 @@ from training.chat.dialogues import (
 from training.chat.dialogues.tools import conversations as tools
 
 SKETCHES: dict[Sketch, float] = {
-    smalltalk.smalltalk: 4,
-    smalltalk.greeting: 1.5,
+    smalltalk.smalltalk: 6,
+    smalltalk.greeting: 3,
     switchboard.software: 6,
     switchboard.oneself: 1.5,
     instructions.list_of: 3,
@@ -45,14 +45,14 @@ SKETCHES: dict[Sketch, float] = {
     ordering.items: 1.5,
     ordering.choice: 1,
     ordering.word_count: 1,
-    characters.spelling: 3,
-    characters.reversal: 3,
-    characters.capitals: 5,
+    characters.spelling: 6,
+    characters.reversal: 5,
+    characters.capitals: 10,
     characters.small_letters: 1.5,
-    characters.length: 2,
-    characters.occurrences: 1.5,
+    characters.length: 3,
+    characters.occurrences: 3,
     characters.position: 1,
-    characters.several: 6,
+    characters.several: 16,
     translation.translation: 8,
     extraction.extraction: 5,
     extraction.absent: 0.4,
@@ -80,11 +80,11 @@ SKETCHES: dict[Sketch, float] = {
     facts.plural: 0.6,
     facts.amount: 1,
     facts.known: 1.5,
-    stories.story: 2,
+    stories.story: 3,
     objects.described: 3,
     objects.listed_keys: 2,
     objects.lists: 0.7,
-    unknown.unknown: 4,
+    unknown.unknown: 5,
     foreign.asked: 0.7,
 }
 """How often each sketch is drawn, in parts of their sum."""
@@ -147,7 +147,7 @@ def _remembering(author: Author) -> Dialogue:
 
 
 CONVERSATIONS: dict[str, tuple[float, Callable[[Author], Dialogue]]] = {
-    "chat": (85, _chat),
+    "chat": (115, _chat),
     "memory": (9, _remembering),
     "never told": (1.5, lambda author: Dialogue(memory.never_told(author, _SHORT))),
     "plain system": (1, lambda author: Dialogue(personas.plain(author, _SHORT))),
