@@ -155,12 +155,12 @@ CONVERSATIONS: dict[str, tuple[float, Callable[[Author], Dialogue]]] = {
     "styled system": (4, lambda author: Dialogue(personas.styled(author, _SHORT))),
     "brief system": (1, lambda author: Dialogue(personas.brief(author))),
     "foreign system": (2.5, lambda author: Dialogue(foreign.commanded(author))),
-    "tool call": (24, lambda author: tools.called(author, _WITH_TOOLS)),
-    "app": (26, lambda author: tools.called_in_app(author, _WITH_TOOLS)),
+    "tool call": (32, lambda author: tools.called(author, _WITH_TOOLS)),
+    "app": (30, lambda author: tools.called_in_app(author, _WITH_TOOLS)),
     "tool calls": (2, lambda author: tools.called_twice(author, _WITH_TOOLS)),
     "tool question": (10, lambda author: tools.asked_back(author, _WITH_TOOLS)),
     "app question": (8, lambda author: tools.asked_back_in_app(author, _WITH_TOOLS)),
-    "no such tool": (8, lambda author: tools.refused(author, _WITH_TOOLS)),
+    "no such tool": (12, lambda author: tools.refused(author, _WITH_TOOLS)),
     "no tool needed": (3, lambda author: tools.unneeded(author, _WITH_TOOLS)),
 }
 """Every kind of conversation with its share."""

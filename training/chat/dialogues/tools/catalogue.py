@@ -107,7 +107,7 @@ def drawn_parameters(author: Author) -> tuple[tuple[Parameter, ...], tuple[Param
     """Return what a tool needs and what it may take besides; nothing, now and then."""
     if author.chance(0.06):
         return (), ()
-    if author.chance(0.3):
+    if author.chance(0.4):
         return author.one((pair, measures))(author), ()
     free = [*map(parameter, _FREE), *enums()]
     kinds = list({each.names[0]: each for each in author.some(free, 1, 4)}.values())

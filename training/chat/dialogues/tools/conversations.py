@@ -5,7 +5,7 @@ from typing import Any
 
 from training.chat.author import Author, listed
 from training.chat.dialogue import Call, Dialogue, Message, Sketch, exchange
-from training.chat.dialogues.tools.apps import AppTool, apps, offer, question
+from training.chat.dialogues.tools.apps import App, AppTool, apps, offer, question
 from training.chat.dialogues.tools.catalogue import clash, composed, realistic
 from training.chat.dialogues.tools.parameters import Parameter
 from training.chat.dialogues.tools.questions import assembled, wished
@@ -47,6 +47,9 @@ def called_in_app(author: Author, between: Sequence[Sketch]) -> Dialogue:
     names = {tool.name for tool in tools.values()}
     turns = _opening(author, between)
     for _ in range(author.number(1, 5)):
+        if author.chance(0.1):
+            turns += _of_another_app(author, app, names)
+            continue
         place = author.one(range(len(app)) if author.chance(0.15) else places)
         if place not in tools and set(app[place].blueprint.names) & names:
             continue
@@ -63,6 +66,16 @@ def called_in_app(author: Author, between: Sequence[Sketch]) -> Dialogue:
     strange = [draw_tool(author, composed(author))] if author.chance(0.2) else []
     others = [tool for tool in strange if tool.name not in names]
     return _dialogue(author, turns, [*tools.values(), *others])
+
+
+def _of_another_app(author: Author, app: App, names: set[str]) -> tuple[Message, ...]:
+    """A wish for a tool of another app: none of the tools with these names does it."""
+    others = [each for each in apps() if each is not app]
+    wanted = author.one(author.one(others))
+    if names & set(wanted.blueprint.names):
+        return ()
+    asked, _ = question(author, wanted, offer(author, wanted))
+    return exchange(asked, author.one(_PHRASES["none"]))
 
 
 def _alone(filled: Filled) -> str:
