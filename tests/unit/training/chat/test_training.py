@@ -108,6 +108,7 @@ def test_the_folder_that_ships_is_read_back_as_it_answers() -> None:
     with torch.no_grad():
         logits = model.logits(model(torch.tensor([prompt + answer])))
     assert logits[len(prompt) - 1 : -1].argmax(-1).tolist() == answer
+    assert state["steps_before"] > 10_000
 
 
 def test_tokens_keep_their_meaning_in_another_tokenizer() -> None:
