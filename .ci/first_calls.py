@@ -9,12 +9,23 @@ import urllib.request
 from typing import Any
 
 
+RETRIES = 3
+
+
 def ask(url: str, body: object = None) -> Any:
-    """Send one request and return the decoded answer."""
+    """Send one request and return the decoded answer; as SDKs do, ask again where told to."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"content-type": "application/json"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-        return json.load(response)
+    for attempt in range(RETRIES + 1):
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            pause_s = error.headers.get("retry-after")
+            if attempt == RETRIES or error.code != 503 or pause_s is None:
+                raise
+            time.sleep(float(pause_s))
+    raise AssertionError("the last attempt returns or raises")
 
 
 def wait_for(url: str, wait_s: float, pid: int | None) -> None:
