@@ -8,7 +8,6 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-
 RETRIES = 3
 
 
