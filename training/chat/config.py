@@ -28,9 +28,10 @@ class Architecture:
 class Schedule:
     """How long the training goes, and how fast it learns."""
 
-    steps: int = 12_000
+    steps: int = 23_000
+    """As many as what ships has had."""
     warmup_steps: int = 100
-    cooldown_steps: int = 3_000
+    cooldown_steps: int = 7_000
     """The last steps, in which the rates fall to nothing; a longer training moves only these."""
     batch_tokens: int = 6_144
     """The most of one step, rows times length, padding included."""
