@@ -38,6 +38,7 @@ test-unit test-contract test-integration test-e2e: test-%: $(VENV)/.dev $(MODEL)
 .PHONY: test-parity
 test-parity: $(VENV)/.parity $(MODEL) ## Compare with the reference implementations
 	$(BIN)/pytest -m parity tests/parity
+	$(BIN)/pytest tests/unit/training/chat/test_training.py
 
 .PHONY: golden
 golden: $(VENV)/.dev $(MODEL) ## Rewrite the recorded answers; read the difference before you commit it
