@@ -18,7 +18,7 @@ def write_checkpoint(checkpoint: Path, folder: Path, weights: str = "average") -
     """Write a folder in the Hugging Face layout.
 
     Args:
-        checkpoint: Of a training, compact or not.
+        checkpoint: Of a training.
         folder: Made if absent.
         weights: `average`, or `model` for those of the last step.
     """

@@ -98,7 +98,7 @@ class Training:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state; a compact one has averaged weights only."""
+        """Go on from a state; one that starts anew has averaged weights only."""
         self.step, self.steps_before = state["step"], state["steps_before"]
         self.model.load_state_dict(state["model"] if "model" in state else state["average"])
         self.average.load_state_dict(state["average"])

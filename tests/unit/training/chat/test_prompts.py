@@ -93,6 +93,29 @@ def test_the_service_finds_the_calls_format_and_writes_the_same_prompt() -> None
     assert written == TEXT
 
 
+@pytest.mark.parametrize(
+    ("function", "lines"),
+    [
+        ({"name": "f", "parameters": {"properties": [1], "required": True}}, "f\n= f"),
+        ({"name": "f", "parameters": True}, "f\n= f"),
+        (
+            {
+                "name": "f",
+                "parameters": {"properties": {"x": {"type": "string", "description": 5}}},
+            },
+            "f\n- 5 (string): x\n= f",
+        ),
+        (
+            {"name": "f", "parameters": {"properties": {"x": {"type": ["string", "null"]}}}},
+            'f\n- ({"type": ["string", "null"]}): x\n= f',
+        ),
+    ],
+)
+def test_no_schema_is_too_odd_to_be_told(function: Mapping[str, Any], lines: str) -> None:
+    dialogue = Dialogue(DIALOGUE.messages, ({"type": "function", "function": function},))
+    assert f"<tools>\n{lines}\n</tools>" in Prompts().render(dialogue)
+
+
 def test_transformers_writes_the_same_prompt(tokenizer: Tokenizer) -> None:
     transformers = pytest.importorskip("transformers")
     theirs = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer)
