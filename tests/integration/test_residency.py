@@ -63,6 +63,12 @@ async def until_state(runtime, model, state):
     return told
 
 
+async def until_measured(running, model):
+    """Wait until the size of a model to be loaded is known: from then on it waits for room."""
+    place = running.models.find(model).place
+    await until(lambda: place.need_bytes is not None and not place.at_work)
+
+
 def test_a_service_of_models_on_demand_is_ready_and_the_first_call_has_its_model_loaded(folder):
     async def scenario():
         async with serving([tiny(folder, load="demand", aliases=("alias",))]) as running:
@@ -116,6 +122,7 @@ def test_a_call_in_flight_is_never_cut_off_by_a_model_that_wants_its_room(folder
             runs = running.embed("a")
             await until(lambda: engine.batches)
             await load(running, "other")
+            await until_measured(running, "other")
             during = await served(running.runtime)
             await unload(running, "tiny")
             leaving = (await served(running.runtime))["tiny"]
