@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.chat.answers import FolderAnswers
-from training.chat.heldout import Prompt, prompts
+from training.chat.heldout import Prompt, control, prompts
 from training.chat.rules import keeps
 
 _TABLE = re.compile(r"(?<=<!-- scores -->\n).*?(?=<!-- /scores -->)", re.DOTALL)
@@ -19,32 +19,55 @@ def main() -> None:
     """Read the command line, print a table, and write it into the card where that is wished."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("models/starter-chat"))
-    parser.add_argument("--failures", action="store_true", help="show what was answered wrongly")
+    parser.add_argument(
+        "--failures",
+        action="store_true",
+        help="show what was answered wrongly, of the control never",
+    )
     parser.add_argument("--card", action="store_true", help="write the scores into README.md")
     parser.add_argument("--threads", type=int, default=0)
     told = parser.parse_args()
     answers = FolderAnswers(told.folder, told.threads)
-    asked = prompts()
-    written = answers.answer([prompt.dialogue for prompt in asked])
-    kept = [keeps(answer, prompt.rules) for prompt, answer in zip(asked, written, strict=True)]
+    written, kept = _judged(answers, prompts())
     if told.failures:
-        sys.stdout.writelines(_failures(asked, written, kept))
-    scores = table(asked, kept)
+        sys.stdout.writelines(_failures(prompts(), written, kept))
+    _, kept_control = _judged(answers, control())
+    scores = table(shares(prompts(), kept), shares(control(), kept_control))
     sys.stdout.write(scores)
-    sys.stdout.write(f"{answers.speed(asked[0].dialogue)}\n")
+    sys.stdout.write(f"{answers.speed(prompts()[0].dialogue)}\n")
     if told.card:
         card = told.folder / "README.md"
         card.write_text(_TABLE.sub(scores, card.read_text("utf-8")), "utf-8")
 
 
-def table(asked: Sequence[Prompt], kept: Sequence[bool]) -> str:
-    """Return the scores by skill as Markdown."""
+Shares = dict[str, tuple[int, float]]
+"""By skill, and of all: how many prompts there are, and the share that was answered rightly."""
+
+
+def shares(asked: Sequence[Prompt], kept: Sequence[bool]) -> Shares:
+    """Return the scores by skill."""
     by_skill: dict[str, list[bool]] = defaultdict(list)
     for prompt, is_kept in zip(asked, kept, strict=True):
         by_skill[prompt.skill].append(is_kept)
     rows = [*by_skill.items(), ("all", list(kept))]
-    lines = [f"| {name} | {len(each)} | {sum(each) / len(each):.0%} |" for name, each in rows]
-    return "\n".join(["| skill | prompts | right |", "|---|---:|---:|", *lines]) + "\n"
+    return {name: (len(each), sum(each) / len(each)) for name, each in rows}
+
+
+def table(read: Shares, unread: Shares) -> str:
+    """Return scores as Markdown: of the prompts, and of the control beside them."""
+    lines = [
+        f"| {name} | {count} | {share:.0%} | {unread[name][0]} | {unread[name][1]:.0%} |"
+        for name, (count, share) in read.items()
+    ]
+    heads = ["| skill | prompts | right | control | right |", "|---|---:|---:|---:|---:|"]
+    return "\n".join([*heads, *lines]) + "\n"
+
+
+def _judged(answers: FolderAnswers, asked: Sequence[Prompt]) -> tuple[list[str], list[bool]]:
+    """Return the answers, and whether they keep the rules."""
+    written = answers.answer([prompt.dialogue for prompt in asked])
+    kept = [keeps(answer, prompt.rules) for prompt, answer in zip(asked, written, strict=True)]
+    return written, kept
 
 
 def _failures(asked: Sequence[Prompt], written: Sequence[str], kept: Sequence[bool]) -> list[str]:

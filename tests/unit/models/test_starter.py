@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from services.chat.engine.folder import read_spec
-from training.chat.heldout import prompts
+from training.chat.heldout import control, prompts
 
 FOLDER = Path(__file__).parents[3] / "models" / "starter-chat"
 _MOST_BYTES = 20_000_000
@@ -24,7 +24,10 @@ def test_the_card_scores_every_held_out_prompt() -> None:
         for line in (FOLDER / "README.md").read_text().splitlines()
         if line.endswith("% |")
     ]
-    asked = Counter(prompt.skill for prompt in prompts())
+    asked, unread = (Counter(prompt.skill for prompt in each) for each in (prompts(), control()))
 
-    assert {name: int(number) for name, number, _ in rows} == {**asked, "all": asked.total()}
-    assert all(0 <= int(share.removesuffix("%")) <= 100 for _, _, share in rows)
+    counts = {name: (int(number), int(other)) for name, number, _, other, _ in rows}
+    totals = {"all": (asked.total(), unread.total())}
+    assert counts == {name: (asked[name], unread[name]) for name in asked} | totals
+    shares = [share for _, _, share, _, other in rows for share in (share, other)]
+    assert all(0 <= int(share.removesuffix("%")) <= 100 for share in shares)

@@ -1,4 +1,8 @@
-"""Prompts that no training dialogue has, with rules that answers must keep; one table a skill."""
+"""Prompts that no training dialogue has, with rules that answers must keep; one table a skill.
+
+What goes wrong with `prompts` may be read and learned from, so that they come to flatter. The
+`control` tells by how much: nobody reads the answers to it, and `evaluate` never shows them.
+"""
 
 import json
 import tomllib
@@ -23,10 +27,20 @@ class Prompt:
 
 @cache
 def prompts() -> tuple[Prompt, ...]:
-    """Return every held-out prompt."""
+    """Return the prompts whose answers may be read."""
+    return _read(FOLDER)
+
+
+@cache
+def control() -> tuple[Prompt, ...]:
+    """Return the prompts whose answers are counted only."""
+    return _read(FOLDER / "control")
+
+
+def _read(folder: Path) -> tuple[Prompt, ...]:
     return tuple(
         _prompt(path.stem, told, table.get("sets", {}))
-        for path in sorted(FOLDER.glob("*.toml"))
+        for path in sorted(folder.glob("*.toml"))
         for table in [tomllib.loads(path.read_text(encoding="utf-8"))]
         for told in table["prompts"]
     )
@@ -37,7 +51,7 @@ def _asked() -> frozenset[tuple[str, str]]:
     """Return the system prompt and the question of every prompt, plain."""
     return frozenset(
         (_plain(first.content if first.role == "system" else ""), _plain(last.content))
-        for prompt in prompts()
+        for prompt in prompts() + control()
         for first, last in [(prompt.dialogue.messages[0], prompt.dialogue.messages[-1])]
         if last.role == "user"
     )

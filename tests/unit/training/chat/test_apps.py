@@ -10,7 +10,7 @@ from training.chat.author import Author
 from training.chat.dialogues.tools.apps import AppTool, apps, offer, question
 from training.chat.dialogues.tools.results import draw_result
 from training.chat.dialogues.tools.schemas import values
-from training.chat.heldout import prompts
+from training.chat.heldout import control, prompts
 
 TOOLS = tuple(chain.from_iterable(apps()))
 
@@ -48,6 +48,7 @@ def test_an_app_has_tools_to_choose_from() -> None:
 
 
 def test_no_tool_is_held_out() -> None:
-    held_out = {tool["function"]["name"] for prompt in prompts() for tool in prompt.dialogue.tools}
+    asked = prompts() + control()
+    held_out = {tool["function"]["name"] for prompt in asked for tool in prompt.dialogue.tools}
 
     assert not [name for tool in TOOLS for name in tool.blueprint.names if name in held_out]

@@ -7,8 +7,8 @@ from training.chat.author import Author
 from training.chat.corpus import Corpus
 from training.chat.dialogue import Dialogue, Message, exchange
 from training.chat.dialogues import draw_dialogue
-from training.chat.evaluate import table
-from training.chat.heldout import is_held_out, prompts
+from training.chat.evaluate import shares, table
+from training.chat.heldout import Prompt, control, is_held_out, prompts
 from training.chat.rules import keeps
 from training.chat.tokenizer import train_tokenizer
 
@@ -19,8 +19,19 @@ def test_there_are_three_hundred_prompts_and_more_and_enough_of_every_skill() ->
     assert min(skills.values()) >= 14
 
 
+def test_the_control_has_every_skill_and_other_tools() -> None:
+    skills = Counter(prompt.skill for prompt in control())
+    assert skills.keys() == {prompt.skill for prompt in prompts()}
+    assert sum(skills.values()) >= 150
+    assert not tools_of(prompts()) & tools_of(control())
+
+
+def tools_of(asked: tuple[Prompt, ...]) -> set[str]:
+    return {tool["function"]["name"] for prompt in asked for tool in prompt.dialogue.tools}
+
+
 def test_no_prompt_is_asked_twice() -> None:
-    dialogues = Counter(repr(prompt.dialogue) for prompt in prompts())
+    dialogues = Counter(repr(prompt.dialogue) for prompt in prompts() + control())
     assert dialogues.most_common(1)[0][1] == 1
 
 
@@ -79,6 +90,11 @@ def test_rules_judge_answers(answer: str, rules: dict[str, object], is_kept: boo
 
 
 def test_scores_are_told_by_skill_and_in_all() -> None:
-    asked = [each for each in prompts() if each.skill in {"facts", "json"}]
-    told = table(asked, [each.skill == "json" for each in asked])
-    assert "| facts | 30 | 0% |\n| json | 20 | 100% |\n| all | 50 | 40% |\n" in told
+    def scores(asked: tuple[Prompt, ...], right: str) -> dict[str, tuple[int, float]]:
+        asked = tuple(each for each in asked if each.skill in {"facts", "json"})
+        return shares(asked, [each.skill == right for each in asked])
+
+    told = table(scores(prompts(), "json"), scores(control(), "facts"))
+
+    rows = ["| facts | 30 | 0% | 11 | 100% |", "| json | 20 | 100% | 8 | 0% |"]
+    assert "\n".join([*rows, "| all | 50 | 40% | 19 | 58% |\n"]) in told
