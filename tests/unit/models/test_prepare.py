@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,12 +87,10 @@ def test_every_stage_is_told(tmp_path: Path, shelf: Shelf) -> None:
     assert [line.split()[1] for line in told] == stages
 
 
-def test_a_second_call_does_nothing_and_is_quick(tmp_path: Path, shelf: Shelf) -> None:
+def test_a_second_call_does_nothing(tmp_path: Path, shelf: Shelf) -> None:
     folder = prepare(tmp_path / "models", shelf)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    begun = time.monotonic()
     prepare(tmp_path / "models", shelf)
-    assert time.monotonic() - begun < 0.5
     assert shelf.visits == 1
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
