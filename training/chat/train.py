@@ -55,7 +55,7 @@ class Training:
     def advance(self) -> float:
         """Take one step and return its loss, per learned token."""
         if self._batches is None:
-            corpus = Corpus(self._tokenizer, f"{self.schedule.seed} {self.step}")
+            corpus = Corpus(self._tokenizer, f"{self.schedule.seed} {self.steps_before + self.step}")
             self._batches = corpus.batches(self.schedule.batch_tokens // _PARTS)
         batches = [next(self._batches) for _ in range(_PARTS)]
         learned = sum(int((batch.targets != IGNORED).sum()) for batch in batches)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.chat.engine.conversation import Constraint, Conversation, Tool
 from services.chat.engine.events import ContentDelta
+from services.chat.engine.request import Grammar
 from services.chat.engine.tool_calls.formats import FORMATS
 from services.runtime.errors import InvalidRequestError
 from tests.unit.chat.grammar_schemas import fulfils, objects
@@ -131,29 +132,122 @@ def test_a_strict_tool_is_kept_to_where_the_model_calls_it_of_its_own_accord(
             assert fulfils(json.loads(arguments), WEATHER.parameters if tool != "now" else {})
 
 
+def guided(model: Model, *tools: Tool) -> Grammar:
+    """Return what guides calls of tools of which nobody says that they are strict."""
+    conversation = calling(*tools, mode="auto")
+    assert model.grammars.of_conversation(conversation) is None
+    new_grammar = model.grammars.of_conversation(conversation, guides_calls=True)
+    assert new_grammar is not None
+    return new_grammar()
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_guided_calls_keep_to_their_schemas_although_nobody_asks_for_it(
     name: str, seeded: random.Random
 ) -> None:
     model, conversation = model_of(name), calling(PLAIN, NOW, mode="auto")
-    assert model.grammars.of_conversation(conversation) is None
-    new_grammar = model.grammars.of_conversation(conversation, guides_calls=True)
-    assert new_grammar is not None
     for _ in range(4):
-        text = model.walk(new_grammar(), seeded, begun=FORMATS[name].shape.trigger)
+        grammar = guided(model, PLAIN, NOW)
+        text = model.walk(grammar, seeded, begun=FORMATS[name].shape.trigger)
 
-        for tool, arguments in model.calls(text, conversation):
+        calls = model.calls(text, conversation)
+        assert calls
+        for tool, arguments in calls:
             assert fulfils(json.loads(arguments), WEATHER.parameters if tool != "now" else {})
 
 
-def test_a_schema_that_no_grammar_follows_guides_nothing() -> None:
-    grammars, lost = model_of("hermes").grammars, Tool("f", parameters={"$ref": "#/no"})
+OPEN = {
+    "type": "object",
+    "properties": {
+        "city": {"type": "string"},
+        "where": {"type": "object", "properties": {"lat": {"type": "number"}}},
+        "more": {"type": "object"},
+        "others": {"type": "array", "items": {"$ref": "#/$defs/other"}},
+    },
+    "required": ["city"],
+    "$defs": {"other": {"type": "object", "properties": {"id": {"type": "integer"}}}},
+}
 
-    assert grammars.of_conversation(calling(lost, mode="auto"), guides_calls=True) is None
-    assert grammars.of_conversation(calling(lost, mode="none"), guides_calls=True) is None
-    assert grammars.of_conversation(Conversation(MESSAGES), guides_calls=True) is None
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_guided_calls_have_no_keys_that_no_schema_names(name: str) -> None:
+    model, tool = model_of(name), Tool("f", parameters=OPEN)
+
+    def takes(arguments: dict[str, object]) -> bool:
+        return model.takes(guided(model, tool, NOW), FORMATS[name].shape.text([("f", arguments)]))
+
+    assert takes({"city": "a", "where": {"lat": 1}, "more": {"any": 1}, "others": [{"id": 1}]})
+    assert not takes({"city": "a", "town": "b"})
+    assert not takes({"city": "a", "where": {"lot": 1}})
+    assert not takes({"city": "a", "others": [{"name": 1}]})
+    assert not model.takes(
+        guided(model, tool, NOW), FORMATS[name].shape.text([("now", {"city": "a"})])
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "arguments"),
+    [
+        ({"properties": {"a": {}}, "additionalProperties": {"type": "integer"}}, {"b": 1}),
+        ({"properties": {"a": {}}, "patternProperties": {"^b": {}}}, {"b": 1}),
+        ({"properties": {"a": {}}, "required": ["b"]}, {"b": 1}),
+        ({"properties": {"a": {}}, "anyOf": [{"required": ["a"]}]}, {"a": 1}),
+        ({"allOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}]}, {"a": 1, "b": 1}),
+        ({"$ref": "#/$defs/c", "properties": {"a": {}}, "$defs": {"c": OPEN}}, {"city": "a"}),
+    ],
+)
+def test_guided_calls_have_all_keys_that_a_schema_means(
+    parameters: dict[str, object], arguments: dict[str, object]
+) -> None:
+    model, text = model_of("hermes"), FORMATS["hermes"].shape.text([("f", arguments)])
+
+    assert model.takes(guided(model, Tool("f", parameters=parameters)), text)
+
+
+def test_a_strict_schema_is_left_as_it_stands() -> None:
+    model, tool = model_of("hermes"), Tool("f", parameters=OPEN, strict=True)
+    grammar = model.grammars.of_conversation(calling(tool), guides_calls=True)
+    assert grammar is not None
+    text = FORMATS["hermes"].shape.text([("f", {"city": "a", "town": "b"})])
+
+    assert model.takes(grammar(), text)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"$ref": "#/no"},
+        {"properties": None},
+        {"properties": {"a": {"type": "any"}}},
+        {"properties": {"a": {"type": "integer", "required": True}}},
+        {"properties": {"a": {"minimum": "1"}}},
+        {"properties": {"a": {"$ref": "#/$defs/no"}}},
+        functools.reduce(lambda inner, _: {"properties": {"a": inner}}, range(60), {}),
+    ],
+)
+def test_a_schema_that_no_grammar_follows_leaves_its_own_arguments_free(
+    parameters: dict[str, object],
+) -> None:
+    model, shape = model_of("hermes"), FORMATS["hermes"].shape
+    odd, tool = Tool("odd", parameters=parameters), Tool("f", parameters=OPEN)
+
+    def takes(name: str, arguments: dict[str, object]) -> bool:
+        return model.takes(guided(model, odd, tool), shape.text([(name, arguments)]))
+
+    assert takes("odd", {"b": 1})
+    assert takes("f", {"city": "a"})
+    assert not takes("f", {"city": 1})
+    assert not takes("f", {"town": "a"})
+    assert not takes("g", {})
     with pytest.raises(InvalidRequestError):
-        grammars.of_conversation(calling(lost), guides_calls=True)
+        model.grammars.of_conversation(calling(odd), guides_calls=True)
+
+
+def test_nothing_is_guided_where_there_are_no_calls() -> None:
+    grammars = model_of("hermes").grammars
+
+    assert grammars.of_conversation(calling(PLAIN, mode="none"), guides_calls=True) is None
+    assert grammars.of_conversation(Conversation(MESSAGES), guides_calls=True) is None
 
 
 @pytest.mark.parametrize("kind", KINDS)

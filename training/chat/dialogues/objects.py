@@ -28,11 +28,11 @@ def described(author: Author) -> tuple[Message, ...]:
 def _thing(author: Author) -> tuple[dict[str, Any], str]:
     """Return a thing and how it is described."""
     told = author.one(_THINGS)
-    value = {key: DRAWS[draw](author) for key, draw in told["fields"].items()}
+    value = {key: _drawn(author, draw) for key, draw in told["fields"].items()}
     text = author.say(*told["say"], **{key: _shown(each) for key, each in value.items()})
     for each in told["more"]:
         if author.chance(0.45):
-            value[each["key"]] = added = DRAWS[each["draw"]](author)
+            value[each["key"]] = added = _drawn(author, each["draw"])
             text += author.say(each["otherwise"] if added is False else each["say"], v=added)
     return value, text
 
@@ -84,7 +84,22 @@ _SCALARS = (
 
 
 def _scalar(author: Author) -> Any:
-    return DRAWS[author.one(_SCALARS)](author)
+    return _drawn(author, author.one(_SCALARS))
+
+
+def _drawn(author: Author, kind: str) -> Any:
+    """Return a value; a text that reads as a number or a truth without quotes is drawn again."""
+    while isinstance(value := DRAWS[kind](author), str) and _is_json(value):
+        pass
+    return value
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _json(value: Any) -> str:

@@ -1,11 +1,12 @@
 """The grammars of one model: from what a caller wants to what restrains each choice."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import tokenizers
 
-from services.chat.engine.conversation import Constraint, Continuation, Conversation
+from services.chat.engine.conversation import Constraint, Continuation, Conversation, Tool
 from services.chat.engine.grammars.answers import (
     Forms,
     answer_script,
@@ -13,6 +14,7 @@ from services.chat.engine.grammars.answers import (
     is_restrained,
 )
 from services.chat.engine.grammars.compiler import Compiler, NewGrammar
+from services.chat.engine.grammars.guiding import closed, opened
 from services.chat.engine.grammars.notation import Notation
 from services.chat.engine.grammars.vocabulary import Vocabulary
 from services.chat.engine.reasoning import ReasoningTags
@@ -59,16 +61,18 @@ class Grammars:
         Args:
             conversation: What is answered.
             thinks: Whether the prompt ends inside the tags of reasoning.
-            guides_calls: Whether calls keep to the schemas of their tools where nobody asks for
-                that, as far as these can be enforced.
+            guides_calls: Whether calls keep to their tools where nobody asks for that: to their
+                names, to the keys that are named, and to schemas as far as these can be enforced.
 
         Raises:
             InvalidRequestError: What the caller wants cannot be enforced; `param` names the field.
         """
+        if guides_calls and self._compiler is not None:
+            conversation = replace(conversation, tools=tuple(map(closed, conversation.tools)))
         if is_restrained(conversation):
             return self._compiled(conversation, thinks=thinks)
-        if guides_calls and self._compiler and conversation.callable_tools:
-            return self._try_compiled(conversation, thinks=thinks)
+        if guides_calls and self._compiler is not None and conversation.callable_tools:
+            return self._guided(conversation, thinks=thinks)
         return None
 
     def _compiled(self, conversation: Conversation, *, thinks: bool) -> NewGrammar:
@@ -78,12 +82,28 @@ class Grammars:
             script = answer_script(self._notation, self._forms, conversation, thinks=thinks)
             return compiler.compile(script, param)
 
-    def _try_compiled(self, conversation: Conversation, *, thinks: bool) -> NewGrammar | None:
-        """Return None where a schema cannot be enforced: nobody asked for it."""
+    def _guided(self, conversation: Conversation, *, thinks: bool) -> NewGrammar | None:
+        """Hold calls to as much as a grammar can say; nobody asked for it, so that none fails."""
+        for tools in self._less_and_less(conversation):
+            with suppress(InvalidRequestError):
+                return self._compiled(replace(conversation, tools=tools), thinks=thinks)
+        return None
+
+    def _less_and_less(self, conversation: Conversation) -> Iterator[tuple[Tool, ...]]:
+        """Yield the tools; without the schemas that cannot be enforced; and without any."""
+        tools = conversation.tools
+        yield tools
+        yield tuple(
+            tool if self._can_enforce(tool, conversation) else opened(tool) for tool in tools
+        )
+        yield tuple(map(opened, tools))
+
+    def _can_enforce(self, tool: Tool, conversation: Conversation) -> bool:
         try:
-            return self._compiled(conversation, thinks=thinks)
+            self._compiled(replace(conversation, tools=(tool,)), thinks=False)
         except InvalidRequestError:
-            return None
+            return False
+        return True
 
     def of_continuation(self, continuation: Continuation) -> NewGrammar | None:
         """Return what makes the grammar of each continuation; None where they are free.

@@ -109,11 +109,46 @@ def test_the_service_finds_the_calls_format_and_writes_the_same_prompt() -> None
             {"name": "f", "parameters": {"properties": {"x": {"type": ["string", "null"]}}}},
             'f\n- ({"type": ["string", "null"]}): x\n= f',
         ),
+        (
+            {"name": "f", "parameters": {"$defs": 1, "properties": {"x": {"$ref": "#/$defs/a"}}}},
+            'f\n- ({"$ref": "#/$defs/a"}): x\n= f',
+        ),
     ],
 )
 def test_no_schema_is_too_odd_to_be_told(function: Mapping[str, Any], lines: str) -> None:
     dialogue = Dialogue(DIALOGUE.messages, ({"type": "function", "function": function},))
     assert f"<tools>\n{lines}\n</tools>" in Prompts().render(dialogue)
+
+
+def test_what_pydantic_defines_elsewhere_is_told_where_it_is_used() -> None:
+    parameters = {
+        "$defs": {
+            "Unit": {"enum": ["EUR", "USD"], "title": "Unit", "type": "string"},
+            "Place": {"description": "Where", "properties": {"city": {"type": "string"}}},
+        },
+        "properties": {
+            "unit": {"$ref": "#/$defs/Unit", "description": "Of the money"},
+            "place": {"$ref": "#/$defs/Place"},
+            "other": {"anyOf": [{"$ref": "#/$defs/Unit"}, {"type": "null"}], "default": None},
+            "days": {"anyOf": [{"type": "null"}, {"type": "integer"}], "title": "Days"},
+            "tags": {"type": "array", "items": {"type": "string"}, "description": "Words"},
+            "kind": {"const": "cash", "type": "string"},
+            "id": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+        },
+        "required": ["unit"],
+    }
+    function = {"name": "pay", "parameters": parameters}
+    dialogue = Dialogue(DIALOGUE.messages, ({"type": "function", "function": function},))
+    lines = [
+        "- Of the money (EUR | USD, required): unit",
+        '- Where ({"properties": {"city": {"type": "string"}}}): place',
+        "- (EUR | USD): other",
+        "- (integer): days",
+        '- Words ({"type": "array", "items": {"type": "string"}}): tags',
+        "- (cash): kind",
+        '- ({"anyOf": [{"type": "string"}, {"type": "integer"}]}): id',
+    ]
+    assert "<tools>\npay\n" + "\n".join(lines) + "\n= pay" in Prompts().render(dialogue)
 
 
 def test_transformers_writes_the_same_prompt(tokenizer: Tokenizer) -> None:
