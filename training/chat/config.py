@@ -28,11 +28,13 @@ class Architecture:
 class Schedule:
     """How long the training goes, and how fast it learns."""
 
-    steps: int = 23_000
+    steps: int = 34_000
     """As many as what ships has had."""
     warmup_steps: int = 100
-    cooldown_steps: int = 7_000
+    cooldown_steps: int = 14_000
     """The last steps, in which the rates fall to nothing; a longer training moves only these."""
+    peak: float = 1.0
+    """The share of the rates below between warm-up and cool-down; less for one that goes on."""
     batch_tokens: int = 6_144
     """The most of one step, rows times length, padding included."""
     muon_rate: float = 0.006
@@ -42,3 +44,17 @@ class Schedule:
     average_decay: float = 0.998
     """How much of the averaged weights stays at every step."""
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Check it.
+
+        Raises:
+            ValueError: There is no cool-down, it is longer than the training, or no rate.
+        """
+        if not 0 < self.cooldown_steps <= self.steps:
+            raise ValueError(
+                f"a cool-down of {self.cooldown_steps} steps; expected 1 to {self.steps}, as many"
+                " as the whole training has"
+            )
+        if not 0 < self.peak <= 1:
+            raise ValueError(f"a peak of {self.peak}; expected more than 0, and 1 at the most")

@@ -17,15 +17,17 @@ _TABLE = re.compile(r"(?<=<!-- scores -->\n).*?(?=<!-- /scores -->)", re.DOTALL)
 
 def main() -> None:
     """Read the command line, print a table, and write it into the card where that is wished."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("models/starter-chat"))
+    parser = argparse.ArgumentParser(description="Scores a model on the held-out prompts.")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("models/starter-chat"), help="the model's"
+    )
     parser.add_argument(
         "--failures",
         action="store_true",
         help="show what was answered wrongly, of the control never",
     )
     parser.add_argument("--card", action="store_true", help="write the scores into README.md")
-    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=0, help="to compute with; 0: all cores")
     told = parser.parse_args()
     answers = FolderAnswers(told.folder, told.threads)
     written, kept = _judged(answers, prompts())

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
@@ -14,18 +13,17 @@ from training.chat.prompts import TEMPLATE
 from training.chat.tokenizer import BEGIN_TURN, END, END_TURN
 
 
-def write_checkpoint(checkpoint: Path, folder: Path, weights: str = "average") -> None:
-    """Write a folder in the Hugging Face layout.
+def write_checkpoint(state: dict[str, Any], folder: Path) -> None:
+    """Write the averaged weights of a checkpoint in the Hugging Face layout.
 
     Args:
-        checkpoint: Of a training.
+        state: Of the checkpoint.
         folder: Made if absent.
-        weights: `average`, or `model` for those of the last step.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    state = torch.load(checkpoint, mmap=True)
     shape = Architecture(**state["shape"])
-    named = {f"model.{name}": each.float().contiguous() for name, each in state[weights].items()}
+    average = state["average"]
+    named = {f"model.{name}": each.float().contiguous() for name, each in average.items()}
     save_file(named, folder / "model.safetensors", {"format": "pt"})
     shutil.copyfile(TEMPLATE, folder / "chat_template.jinja")
     tokenizer = Tokenizer.from_str(state["tokenizer"])

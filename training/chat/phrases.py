@@ -21,25 +21,12 @@ def expand(pattern: str, rng: Random) -> str:
     return "".join(_expanded(_parse(pattern), rng))
 
 
-def count(pattern: str) -> int:
-    """Return how many phrases a pattern stands for."""
-    return _count(_parse(pattern))
-
-
 def _expanded(parts: Parts, rng: Random) -> Iterator[str]:
     for part in parts:
         if isinstance(part, str):
             yield part
         else:
             yield from _expanded(rng.choice(part), rng)
-
-
-def _count(parts: Parts) -> int:
-    total = 1
-    for part in parts:
-        if not isinstance(part, str):
-            total *= sum(_count(each) for each in part)
-    return total
 
 
 @cache

@@ -29,9 +29,28 @@ def calls_of(answer: str) -> list[tuple[str, Any]]:
 
 def _has(answer: str, told: str) -> bool:
     """Whether the text is there; numbers and words stand alone."""
-    begins = r"(?<![\w.])" if told[0].isalnum() else ""
-    ends = r"(?!\w)" if told[-1].isalnum() else ""
+    begins = ends = ""
+    if told[0].isalnum():
+        begins = r"(?<!\w)"
+    if told[0].isdecimal():
+        begins += r"(?<!\d[.,])(?<!(?<!\w)[-\u2212])"
+    if told[-1].isalnum():
+        ends = r"(?!\w)"
+    if told[-1].isdecimal():
+        ends += r"(?![.,]\d)"
     return bool(re.search(begins + re.escape(told) + ends, answer, re.IGNORECASE))
+
+
+_STEM_LETTERS = 4
+"""So long is what words may begin with; what is shorter is a whole word."""
+
+
+def _has_stem(answer: str, told: str) -> bool:
+    """Whether a word begins so, as `thank` and `thanks`, or a part behind an underscore."""
+    if len(told) < _STEM_LETTERS or told[-1].isdecimal():
+        return _has(answer, told)
+    begins = r"(?<![^\W_])" if told[0].isalnum() else ""
+    return bool(re.search(begins + re.escape(told), answer, re.IGNORECASE))
 
 
 def _is_list(answer: str, told: Mapping[str, Any]) -> bool:
@@ -41,17 +60,33 @@ def _is_list(answer: str, told: Mapping[str, Any]) -> bool:
 
 
 def _is_ordered(answer: str, told: list[str]) -> bool:
-    places = [
-        match.start()
-        for each in told
-        for match in [re.search(rf"\b{re.escape(each)}\b", answer)]
-        if match
-    ]
-    return len(places) == len(told) and places == sorted(places)
+    """Whether all are there, once each, and no other number where they are numbers."""
+    found = re.findall(rf"\b(?:{'|'.join(map(re.escape, told))})\b", answer)
+    numbers = re.findall(r"\d+", answer) if all(each.isdecimal() for each in told) else found
+    return found == numbers == told
 
 
 def _is_spelled(answer: str, told: str) -> bool:
-    return bool(re.search(r"[\s,.\-]*[-\s,.]+".join(told), answer.lower()))
+    """Whether the letters are there one by one, and none before or behind them."""
+    between = r"[\s,.\-]*[-\s,.]+"
+    letters = between.join(map(re.escape, told))
+    return bool(
+        re.search(rf"(?<!\w)(?<!\w[-,])(?<!\w, ){letters}(?!\w)(?!(?:-|, ?)\w\b)", answer.lower())
+    )
+
+
+def _is_whole(answer: str, told: list[str]) -> bool:
+    """Whether it is a word alone, or a sentence that holds what it should."""
+    return len(answer.split()) == 1 or all(_has(answer, each) for each in told)
+
+
+def _is_same(found: Any, told: Any) -> bool:
+    """Whether two values of JSON are equal; true is not 1."""
+    if isinstance(told, dict) and isinstance(found, dict):
+        return found.keys() == told.keys() and all(_is_same(found[key], told[key]) for key in told)
+    if isinstance(told, list) and isinstance(found, list):
+        return len(found) == len(told) and all(map(_is_same, found, told))
+    return isinstance(found, bool) == isinstance(told, bool) and bool(found == told)
 
 
 def _parsed(answer: str) -> Any:
@@ -70,29 +105,31 @@ def _is_call(answer: str, told: Mapping[str, Any]) -> bool:
         return (
             isinstance(found, dict)
             and set(found) == set(told["arguments"])
-            and all(str(value) in str(found[key]) for key, value in told["arguments"].items())
+            and all(_has(str(found[key]), str(value)) for key, value in told["arguments"].items())
         )
-    return bool(calls[0][1] == told["arguments"])
+    return _is_same(calls[0][1], told["arguments"])
 
 
 _RULES: dict[str, Callable[[str, Any], bool]] = {
     "has": lambda answer, told: all(_has(answer, each) for each in told),
-    "any": lambda answer, told: any(each.lower() in answer.lower() for each in told),
+    "any": lambda answer, told: any(_has_stem(answer, each) for each in told),
     "not": lambda answer, told: not any(_has(answer, each) for each in told),
     "exact": lambda answer, told: answer.strip().strip("\"'.") == told,
-    "starts": lambda answer, told: answer.lower().lstrip("\"'").startswith(told.lower()),
+    "starts": lambda answer, told: bool(
+        re.match(rf"{re.escape(told)}(?!\w)", answer.lstrip("\"'"), re.IGNORECASE)
+    ),
     "ends": lambda answer, told: answer.lower().rstrip(".!\"' ").endswith(told.lower()),
     "upper": lambda answer, _: answer == answer.upper() and answer != answer.lower(),
     "lower": lambda answer, _: answer == answer.lower() and answer != answer.upper(),
     "list": _is_list,
     "ordered": _is_ordered,
     "spelled": _is_spelled,
+    "whole": _is_whole,
     "sentences": lambda answer, told: (
         len(re.findall(r"[.!?](?:\s|$)", answer.strip())) <= told and len(answer.split()) > 4
     ),
     "words": lambda answer, told: told[0] <= len(answer.split()) <= told[1],
-    "json": lambda answer, told: bool(_parsed(answer) == told),
-    "json_list": lambda answer, told: bool(_parsed(answer) == told),
+    "json": lambda answer, told: _is_same(_parsed(answer), told),
     "unknown": lambda answer, _: any(
         each in answer.lower() for each in ("not know", "don't know", "beyond me", "cannot")
     ),

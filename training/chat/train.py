@@ -1,11 +1,13 @@
 """Trains the starter model: `python -m training.chat.train [--output build/training/chat]`.
 
-It goes on from its last checkpoint, so it may be stopped at any time.
+It goes on from its last checkpoint, so it may be stopped at any time. `before-cooldown.pt` is the
+one that a longer training goes on from: copied over `checkpoint.pt`, with more `--steps`.
 """
 
 import argparse
 import copy
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -28,7 +30,7 @@ from training.chat.shipped import read_folder
 from training.chat.tokenizer import train_tokenizer
 from training.chat.transplant import transplanted
 
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT, BEFORE_COOLDOWN = "checkpoint.pt", "before-cooldown.pt"
 _REPORT_STEPS = 20
 _SAVE_STEPS = 100
 _PARTS = 2
@@ -55,7 +57,9 @@ class Training:
     def advance(self) -> float:
         """Take one step and return its loss, per learned token."""
         if self._batches is None:
-            corpus = Corpus(self._tokenizer, f"{self.schedule.seed} {self.steps_before + self.step}")
+            corpus = Corpus(
+                self._tokenizer, f"{self.schedule.seed} {self.steps_before + self.step}"
+            )
             self._batches = corpus.batches(self.schedule.batch_tokens // _PARTS)
         batches = [next(self._batches) for _ in range(_PARTS)]
         learned = sum(int((batch.targets != IGNORED).sum()) for batch in batches)
@@ -89,6 +93,7 @@ class Training:
         """Return all that is needed to go on."""
         return {
             "shape": asdict(self.model.shape),
+            "schedule": asdict(self.schedule),
             "tokenizer": self._tokenizer.to_str(),
             "step": self.step,
             "steps_before": self.steps_before,
@@ -100,9 +105,12 @@ class Training:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state; one that starts anew has averaged weights only."""
         self.step, self.steps_before = state["step"], state["steps_before"]
-        self.model.load_state_dict(state["model"] if "model" in state else state["average"])
         self.average.load_state_dict(state["average"])
-        for optimizer, told in zip(self.optimizers, state.get("optimizers", ()), strict=False):
+        if "model" not in state:
+            self.model.load_state_dict(state["average"])
+            return
+        self.model.load_state_dict(state["model"])
+        for optimizer, told in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(told)
 
 
@@ -111,9 +119,9 @@ def rate(step: int, schedule: Schedule) -> float:
 
     Source: https://arxiv.org/abs/2404.06395 (warm-up, stable, decay)
     """
-    return min(
-        1.0, (step + 1) / schedule.warmup_steps, (schedule.steps - step) / schedule.cooldown_steps
-    )
+    warm = (step + 1) / schedule.warmup_steps
+    left = (schedule.steps - step) / schedule.cooldown_steps
+    return schedule.peak * min(1.0, warm, left)
 
 
 def _loss(model: Decoder, batch: Batch) -> Tensor:
@@ -140,7 +148,7 @@ def train(training: Training, output: Path) -> None:
     while training.step < schedule.steps:
         torch.set_num_threads(cores.free())
         if training.step == schedule.steps - schedule.cooldown_steps:
-            save(training.state(), output / "before-cooldown.pt")
+            save(training.state(), output / BEFORE_COOLDOWN)
         losses.append(training.advance())
         if training.step % _REPORT_STEPS == 0:
             speed = len(losses) * schedule.batch_tokens / (time.monotonic() - begun)
@@ -185,28 +193,86 @@ def _tell(output: Path, step: int, loss: float, speed: float) -> None:
         log.write(line)
 
 
+def cools(state: dict[str, Any], schedule: Schedule) -> bool:
+    """Return whether a checkpoint is in a cool-down that a schedule would undo."""
+    before = Schedule(**state["schedule"])
+    begun = state["step"] > before.steps - before.cooldown_steps
+    return begun and schedule != before
+
+
 def main() -> None:
     """Read the command line and train."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path("build/training/chat"))
+    parser = _parser()
+    told = parser.parse_args()
+    checkpoint = told.output / CHECKPOINT
+    if told.start and checkpoint.exists():
+        parser.error(f"{checkpoint} goes on where it stopped; move it away to begin with --start")
+    if told.new_tokenizer and not told.start:
+        parser.error("--new-tokenizer is for --start; a training from the start learns its own")
+    torch.set_num_threads(told.threads)
+    inductor.cpp.dynamic_threads = True
+    try:
+        schedule = replace(
+            Schedule(), steps=told.steps, cooldown_steps=told.cooldown_steps, peak=told.peak
+        )
+        training = _opened(checkpoint, schedule, told.start, is_renewed=told.new_tokenizer)
+    except ValueError as error:
+        parser.error(str(error))
+    if training.step >= schedule.steps:
+        sys.stdout.write(f"{checkpoint} has all its steps; move it away to train anew\n")
+    train(training, told.output)
+
+
+def _opened(
+    checkpoint: Path, schedule: Schedule, start: Path | None, *, is_renewed: bool
+) -> Training:
+    """Return the training that there is, or a new one.
+
+    Raises:
+        ValueError: The one that there is cools down by another schedule.
+    """
+    if checkpoint.exists():
+        state = torch.load(checkpoint)
+        if cools(state, schedule):
+            raise ValueError(
+                f"{checkpoint} cools down by another schedule; to train longer, copy"
+                f" {BEFORE_COOLDOWN} over it"
+            )
+        return go_on(state, schedule)
+    if start:
+        return start_from(start, schedule, is_renewed=is_renewed)
+    return begin(Architecture(), schedule)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Trains the starter model.")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("build/training/chat"),
+        help="where checkpoints and log go; a checkpoint that is there goes on",
+    )
     parser.add_argument("--start", type=Path, help="a checkpoint or a model folder to begin with")
     parser.add_argument(
         "--new-tokenizer", action="store_true", help="learn the tokenizer anew for --start"
     )
-    parser.add_argument("--steps", type=int, default=Schedule().steps)
-    parser.add_argument("--cooldown-steps", type=int, default=Schedule().cooldown_steps)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    told = parser.parse_args()
-    torch.set_num_threads(told.threads)
-    inductor.cpp.dynamic_threads = True
-    schedule = replace(Schedule(), steps=told.steps, cooldown_steps=told.cooldown_steps)
-    if (checkpoint := told.output / CHECKPOINT).exists():
-        training = go_on(torch.load(checkpoint), schedule)
-    elif told.start:
-        training = start_from(told.start, schedule, is_renewed=told.new_tokenizer)
-    else:
-        training = begin(Architecture(), schedule)
-    train(training, told.output)
+    parser.add_argument(
+        "--steps", type=int, default=Schedule().steps, help="to train in all, without --start's"
+    )
+    parser.add_argument(
+        "--cooldown-steps",
+        type=int,
+        default=Schedule().cooldown_steps,
+        help="the last of --steps, in which the rates fall to nothing",
+    )
+    parser.add_argument(
+        "--peak",
+        type=float,
+        default=Schedule().peak,
+        help="the share of the full rates to begin with; 0.5 suits a --start that has cooled down",
+    )
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="to compute with")
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
+import copy
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,10 @@ torch = pytest.importorskip("torch")
 
 # These import torch themselves, or what does.
 from training.chat.answers import FolderAnswers  # noqa: E402
-from training.chat.checkpoints import started_anew  # noqa: E402
+from training.chat.cards import card  # noqa: E402
+from training.chat.checkpoints import save, started_anew  # noqa: E402
 from training.chat.config import Architecture, Schedule  # noqa: E402
+from training.chat.corpus import Corpus  # noqa: E402
 from training.chat.dialogue import Dialogue, Message  # noqa: E402
 from training.chat.huggingface import write_checkpoint  # noqa: E402
 from training.chat.model import Decoder, causal_attention  # noqa: E402
@@ -17,7 +21,7 @@ from training.chat.optimizers import orthogonal  # noqa: E402
 from training.chat.prompts import Prompts  # noqa: E402
 from training.chat.shipped import read_folder  # noqa: E402
 from training.chat.tokenizer import train_tokenizer  # noqa: E402
-from training.chat.train import Training, go_on, rate  # noqa: E402
+from training.chat.train import Training, go_on, main, rate  # noqa: E402
 from training.chat.transplant import transplanted  # noqa: E402
 
 STARTER = Path(__file__).parents[4] / "models" / "starter-chat"
@@ -49,8 +53,7 @@ def test_the_decoder_is_transformers_qwen3(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     tokenizer = train_tokenizer(1024, seed=1, dialogues=100)
     training = Training(tokenizer, SMALL, SCHEDULE)
-    torch.save(training.state(), tmp_path / "checkpoint.pt")
-    write_checkpoint(tmp_path / "checkpoint.pt", tmp_path / "folder")
+    write_checkpoint(training.state(), tmp_path / "folder")
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "folder")
     ids = torch.randint(0, 1024, (1, 20))
     with torch.no_grad():
@@ -78,12 +81,74 @@ def test_a_training_learns_and_goes_on_from_its_state() -> None:
     training = Training(tokenizer, SMALL, schedule)
     first, *_, last = (training.advance() for _ in range(8))
     assert last < first - 0.1
-    resumed = Training(tokenizer, SMALL, schedule)
-    resumed.restore(training.state())
+    state = copy.deepcopy(training.state())
+    resumed = go_on(state, schedule)
     assert resumed.step == 8
-    for ours, theirs in zip(resumed.model.parameters(), training.model.parameters(), strict=True):
-        torch.testing.assert_close(ours, theirs)
-    assert resumed.advance() < first - 0.1
+    torch.testing.assert_close(resumed.state()["average"], state["average"])
+    # The batches that were drawn ahead are drawn anew, so both learn from the same ones.
+    batches = list(islice(Corpus(tokenizer, "1").batches(3072), 2))
+    for each in (training, resumed):
+        each._batches = iter(batches)
+    assert resumed.advance() == pytest.approx(training.advance())
+    for name in ("model", "average", "optimizers"):
+        torch.testing.assert_close(resumed.state()[name], training.state()[name])
+
+
+def test_a_checkpoint_without_its_optimizers_is_none() -> None:
+    training = Training(train_tokenizer(1024, seed=1, dialogues=100), SMALL, SCHEDULE)
+    state = training.state()
+    del state["optimizers"]
+    with pytest.raises(KeyError):
+        go_on(state, SCHEDULE)
+
+
+def test_a_training_that_goes_on_draws_other_dialogues() -> None:
+    training = Training(train_tokenizer(1024, seed=1, dialogues=100), SMALL, SCHEDULE)
+    first = training.advance()
+    assert go_on(started_anew(training.state()), SCHEDULE).advance() != first
+    again = Training(train_tokenizer(1024, seed=1, dialogues=100), SMALL, SCHEDULE)
+    assert again.advance() == pytest.approx(first)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--start", "models/starter-chat"], "move it away to begin with --start"),
+        (["--new-tokenizer"], "--new-tokenizer is for --start"),
+        (["--cooldown-steps", "0"], "a cool-down of 0 steps; expected 1 to 34000"),
+        (["--steps", "3"], "a cool-down of 14000 steps; expected 1 to 3"),
+        (["--peak", "1.5"], "a peak of 1.5"),
+        (["--steps", "50000"], "copy before-cooldown.pt over it"),
+    ],
+)
+def test_the_command_line_says_what_it_would_not_do(
+    arguments: list[str],
+    problem: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    training = Training(train_tokenizer(1024, seed=1, dialogues=100), SMALL, Schedule())
+    training.step = Schedule().steps - 5
+    save(training.state(), tmp_path / "checkpoint.pt")
+    monkeypatch.setattr("sys.argv", ["train", "--output", str(tmp_path), *arguments])
+    with pytest.raises(SystemExit):
+        main()
+    assert problem in capsys.readouterr().err
+
+
+def test_a_card_tells_its_own_checkpoint() -> None:
+    training = Training(train_tokenizer(1024, seed=1, dialogues=100), SMALL, SCHEDULE)
+    training.advance()
+    alone = card(training.state(), "int4")
+    assert "2 layers, width 32, 2 query and 1 key heads of 16" in alone
+    assert "int4 in blocks" in alone
+    assert "1 steps of up to 6,144 tokens" in alone
+    assert "one go" not in alone
+    assert "{" not in alone
+    begun = go_on(started_anew(training.state()), SCHEDULE)
+    begun.advance()
+    assert "its last 1 steps" in card(begun.state(), "int8")
 
 
 def test_a_training_starts_from_the_averaged_weights_of_another() -> None:
