@@ -1,13 +1,16 @@
+import json
+import re
 from random import Random
 
 import pytest
 
 from training.chat.author import Author
-from training.chat.dialogue import Dialogue
-from training.chat.dialogues import CONVERSATIONS, SKETCHES, draw_dialogue
+from training.chat.dialogue import Dialogue, Sketch
+from training.chat.dialogues import CONVERSATIONS, SKETCHES, draw_dialogue, objects
 from training.chat.prompts import Prompts
 from training.chat.rules import calls_of
 
+NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?|true|false|null")
 PYTHON_TYPES = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
 
 
@@ -35,7 +38,7 @@ def test_every_conversation_ends_with_the_assistant(kind: str) -> None:
         assert dialogue.messages[-1].role == "assistant"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in CONVERSATIONS if "tool" in kind])
+@pytest.mark.parametrize("kind", CONVERSATIONS)
 def test_calls_name_an_offered_tool_and_fit_its_schema(kind: str) -> None:
     for dialogue in draw(kind, 200):
         schemas = {tool["function"]["name"]: tool["function"] for tool in dialogue.tools}
@@ -48,6 +51,16 @@ def test_calls_name_an_offered_tool_and_fit_its_schema(kind: str) -> None:
                     told = parameters["properties"][name]
                     assert isinstance(value, PYTHON_TYPES[told["type"]])
                     assert value in told.get("enum", [value])
+
+
+@pytest.mark.parametrize("sketch", [objects.described, objects.listed_keys, objects.lists])
+def test_what_json_would_read_as_a_number_is_one(sketch: Sketch) -> None:
+    author = Author(Random("objects"))
+    for _ in range(500):
+        _, answer = sketch(author)
+        told = json.loads(answer.content)
+        values = told.values() if isinstance(told, dict) else told
+        assert not [each for each in values if isinstance(each, str) and NUMBER.fullmatch(each)]
 
 
 def test_calls_are_written_as_the_service_reads_them() -> None:
