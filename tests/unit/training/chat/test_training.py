@@ -29,6 +29,11 @@ SMALL = Architecture(vocabulary=1024, width=32, layers=2, heads=2, kv_heads=1, h
 SCHEDULE = Schedule(steps=4, warmup_steps=1, cooldown_steps=2, batch_tokens=6144)
 
 
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return train_tokenizer(1024, seed=1, dialogues=100)
+
+
 def test_a_token_does_not_see_what_comes_after_it() -> None:
     torch.manual_seed(1)
     model = Decoder(SMALL)
@@ -49,9 +54,8 @@ def test_attention_in_blocks_is_the_fused_one(tokens: int) -> None:
     torch.testing.assert_close(causal_attention(queries, keys, values), fused)
 
 
-def test_the_decoder_is_transformers_qwen3(tmp_path: Path) -> None:
+def test_the_decoder_is_transformers_qwen3(tokenizer: Tokenizer, tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    tokenizer = train_tokenizer(1024, seed=1, dialogues=100)
     training = Training(tokenizer, SMALL, SCHEDULE)
     write_checkpoint(training.state(), tmp_path / "folder")
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "folder")
@@ -75,8 +79,7 @@ def test_the_rate_rises_stays_and_falls_to_nothing() -> None:
     assert rate(100, schedule) == 0.0
 
 
-def test_a_training_learns_and_goes_on_from_its_state() -> None:
-    tokenizer = train_tokenizer(1024, seed=1, dialogues=100)
+def test_a_training_learns_and_goes_on_from_its_state(tokenizer: Tokenizer) -> None:
     schedule = replace(SCHEDULE, steps=10)
     training = Training(tokenizer, SMALL, schedule)
     first, *_, last = (training.advance() for _ in range(8))
@@ -94,19 +97,19 @@ def test_a_training_learns_and_goes_on_from_its_state() -> None:
         torch.testing.assert_close(resumed.state()[name], training.state()[name])
 
 
-def test_a_checkpoint_without_its_optimizers_is_none() -> None:
-    training = Training(train_tokenizer(1024, seed=1, dialogues=100), SMALL, SCHEDULE)
+def test_a_checkpoint_without_its_optimizers_is_none(tokenizer: Tokenizer) -> None:
+    training = Training(tokenizer, SMALL, SCHEDULE)
     state = training.state()
     del state["optimizers"]
     with pytest.raises(KeyError):
         go_on(state, SCHEDULE)
 
 
-def test_a_training_that_goes_on_draws_other_dialogues() -> None:
-    training = Training(train_tokenizer(1024, seed=1, dialogues=100), SMALL, SCHEDULE)
+def test_a_training_that_goes_on_draws_other_dialogues(tokenizer: Tokenizer) -> None:
+    training = Training(tokenizer, SMALL, SCHEDULE)
     first = training.advance()
     assert go_on(started_anew(training.state()), SCHEDULE).advance() != first
-    again = Training(train_tokenizer(1024, seed=1, dialogues=100), SMALL, SCHEDULE)
+    again = Training(tokenizer, SMALL, SCHEDULE)
     assert again.advance() == pytest.approx(first)
 
 
@@ -124,11 +127,12 @@ def test_a_training_that_goes_on_draws_other_dialogues() -> None:
 def test_the_command_line_says_what_it_would_not_do(
     arguments: list[str],
     problem: str,
+    tokenizer: Tokenizer,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    training = Training(train_tokenizer(1024, seed=1, dialogues=100), SMALL, Schedule())
+    training = Training(tokenizer, SMALL, Schedule())
     training.step = Schedule().steps - 5
     save(training.state(), tmp_path / "checkpoint.pt")
     monkeypatch.setattr("sys.argv", ["train", "--output", str(tmp_path), *arguments])
@@ -137,8 +141,8 @@ def test_the_command_line_says_what_it_would_not_do(
     assert problem in capsys.readouterr().err
 
 
-def test_a_card_tells_its_own_checkpoint() -> None:
-    training = Training(train_tokenizer(1024, seed=1, dialogues=100), SMALL, SCHEDULE)
+def test_a_card_tells_its_own_checkpoint(tokenizer: Tokenizer) -> None:
+    training = Training(tokenizer, SMALL, SCHEDULE)
     training.advance()
     alone = card(training.state(), "int4")
     assert "2 layers, width 32, 2 query and 1 key heads of 16" in alone
@@ -151,8 +155,8 @@ def test_a_card_tells_its_own_checkpoint() -> None:
     assert "its last 1 steps" in card(begun.state(), "int8")
 
 
-def test_a_training_starts_from_the_averaged_weights_of_another() -> None:
-    training = Training(train_tokenizer(1024, seed=1, dialogues=100), SMALL, SCHEDULE)
+def test_a_training_starts_from_the_averaged_weights_of_another(tokenizer: Tokenizer) -> None:
+    training = Training(tokenizer, SMALL, SCHEDULE)
     training.advance()
     begun = go_on(started_anew(training.state()), SCHEDULE)
     assert (begun.step, begun.steps_before) == (0, 1)
@@ -177,18 +181,17 @@ def test_the_folder_that_ships_is_read_back_as_it_answers() -> None:
     assert state["steps_before"] > 10_000
 
 
-def test_tokens_keep_their_meaning_in_another_tokenizer() -> None:
-    old = train_tokenizer(1024, seed=1, dialogues=100)
+def test_tokens_keep_their_meaning_in_another_tokenizer(tokenizer: Tokenizer) -> None:
     new = train_tokenizer(900, seed=2, dialogues=200)
-    training = Training(old, SMALL, SCHEDULE)
+    training = Training(tokenizer, SMALL, SCHEDULE)
     before = training.state()["average"]["embed_tokens.weight"]
     moved = transplanted(started_anew(training.state()), new)
     after = moved["average"]["embed_tokens.weight"]
     assert after.shape == (new.get_vocab_size(), SMALL.width)
-    torch.testing.assert_close(after[new.token_to_id("{")], before[old.token_to_id("{")])
+    torch.testing.assert_close(after[new.token_to_id("{")], before[tokenizer.token_to_id("{")])
     word, pieces = next(
-        (place, old.encode(token).ids)
+        (place, tokenizer.encode(token).ids)
         for token, place in new.get_vocab().items()
-        if token.isalpha() and not {token, f"Ġ{token}"} & set(old.get_vocab())
+        if token.isalpha() and not {token, f"Ġ{token}"} & set(tokenizer.get_vocab())
     )
     torch.testing.assert_close(after[word], before[pieces].mean(0))
