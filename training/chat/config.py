@@ -28,7 +28,7 @@ class Architecture:
 class Schedule:
     """How long the training goes, and how fast it learns."""
 
-    steps: int = 34_000
+    steps: int = 33_300
     """As many as what ships has had."""
     warmup_steps: int = 100
     cooldown_steps: int = 14_000

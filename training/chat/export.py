@@ -20,6 +20,7 @@ from training.chat.huggingface import write_checkpoint
 from training.chat.shipped import STEPS
 
 _OPTIONS = ("shared_embeddings=true", "block_size=32", "accuracy_level=4", "prune_lm_head=true")
+_TOLD_CHARACTERS = 2000
 _KEPT = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
 """Files that stay as this package writes them: the builder writes its own views of some."""
 
@@ -33,7 +34,7 @@ def export(checkpoint: Path, folder: Path, precision: str = "int8") -> None:
         precision: `int8`, `int4` or `fp32`.
 
     Raises:
-        CalledProcessError: The builder failed; it has said why on standard error.
+        RuntimeError: The builder failed; the message has the end of what it said.
     """
     state = torch.load(checkpoint, mmap=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -55,7 +56,9 @@ def _build(source: Path, built: Path, precision: str) -> None:
     command = [sys.executable, "-m", "onnxruntime_genai.models.builder"]
     command += ["-i", str(source), "-o", str(built), "-p", precision, "-e", "cpu"]
     command += ["-c", str(built / "cache"), "--extra_options", *_OPTIONS]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our arguments
+    run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    if run.returncode:
+        raise RuntimeError(f"the builder failed:\n{run.stderr[-_TOLD_CHARACTERS:]}")
 
 
 def main() -> None:
