@@ -4,6 +4,6 @@ The data: `lexicon` (words and phrases, as tables), `phrases` (patterns with alt
 (how people type), `author` (draws all of it), `dialogues` (one module a skill), `prompts` (the
 chat template) and `corpus` (batches). The model: `config`, `tokenizer`, `model`, `optimizers`,
 `train`; with `shipped` and `transplant` it goes on from the folder that ships, if need be with
-another tokenizer. What comes of it: `huggingface` and `export` (a folder that the chat service
-reads), `heldout`, `rules`, `answers` and `evaluate`.
+another tokenizer. What comes of it: `huggingface`, `cards` and `export` (a folder that the chat
+service reads), `heldout`, `rules`, `answers` and `evaluate`.
 """

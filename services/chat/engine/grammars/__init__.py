@@ -3,7 +3,8 @@
 Read `texts` (free text that stops short of marks), `vocabulary` (tokens as llguidance reads them),
 `notation` (how grammars are written), then what is written: `schemas` (with `subschemas` and
 `references`), `lark`, `constraints`, `calls` (with `parameters`), `channels` and `answers`; then
-`compiler` and `matcher`, and `grammars`, which is the door.
+`compiler` and `matcher`, `guiding` (what small models are held to unasked), and `grammars`, which
+is the door.
 """
 
 from services.chat.engine.grammars.grammars import Grammars
