@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.chat.engine.conversation import Constraint, Conversation, Tool
 from services.chat.engine.events import ContentDelta
+from services.chat.engine.grammars.compiler import MAX_CHARACTERS, MAX_KEPT
 from services.chat.engine.request import Grammar
 from services.chat.engine.tool_calls.formats import FORMATS
 from services.runtime.errors import InvalidRequestError
@@ -241,6 +242,36 @@ def test_a_schema_that_no_grammar_follows_leaves_its_own_arguments_free(
     assert not takes("g", {})
     with pytest.raises(InvalidRequestError):
         model.grammars.of_conversation(calling(odd), guides_calls=True)
+
+
+def test_every_schema_that_no_grammar_follows_leaves_its_own_arguments_free() -> None:
+    model, shape = model_of("hermes"), FORMATS["hermes"].shape
+    odd = [Tool(f"odd_{n}", parameters={"$ref": "#/no"}) for n in range(3)]
+    tool = Tool("f", parameters=OPEN)
+
+    for each in odd:
+        assert model.takes(guided(model, *odd, tool), shape.text([(each.name, {"b": 1})]))
+    assert not model.takes(guided(model, *odd, tool), shape.text([("f", {"town": "a"})]))
+
+
+def test_looking_for_odd_schemas_evicts_no_grammar_of_others() -> None:
+    model, odd = Model(FORMATS["hermes"]), Tool("odd", parameters={"$ref": "#/no"})
+    model.grammar(calling(NOW))
+    many = [Tool(f"f_{n}", parameters=OPEN) for n in range(MAX_KEPT)]
+    kept = [*model.grammars._compiler._kept]
+
+    guided(model, *many, odd)
+
+    assert [*model.grammars._compiler._kept][:-1] == kept
+
+
+def test_schemas_that_are_too_much_together_leave_names_guided() -> None:
+    model, shape = model_of("hermes"), FORMATS["hermes"].shape
+    large = {"type": "object", "properties": {"a": {"enum": ["x" * MAX_CHARACTERS]}}}
+    tools = [Tool(name, parameters=large) for name in ("f", "g")]
+
+    assert model.takes(guided(model, *tools), shape.text([("f", {"b": 1})]))
+    assert not model.takes(guided(model, *tools), shape.text([("h", {})]))
 
 
 def test_nothing_is_guided_where_there_are_no_calls() -> None:

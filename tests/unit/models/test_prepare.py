@@ -90,7 +90,9 @@ def test_every_stage_is_told(tmp_path: Path, shelf: Shelf) -> None:
 def test_a_second_call_does_nothing(tmp_path: Path, shelf: Shelf) -> None:
     folder = prepare(tmp_path / "models", shelf)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    prepare(tmp_path / "models", shelf)
+    told: list[str] = []
+    prepare(tmp_path / "models", shelf, told.append)
+    assert told == [f"{MODEL}: ready in {folder}"]
     assert shelf.visits == 1
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 

@@ -54,12 +54,13 @@ class Compiler:
         self._kept = OrderedDict[str, LLMatcher]()
         self._lock = threading.Lock()
 
-    def compile(self, script: Script, param: str) -> NewGrammar:
+    def compile(self, script: Script, param: str, *, keeps: bool = True) -> NewGrammar:
         """Return what makes a matcher for each choice, in microseconds.
 
         Args:
             script: The grammar.
             param: The field to name where no single part is to blame.
+            keeps: Whether it takes the place of others that were kept.
 
         Raises:
             InvalidRequestError: The grammar is wrong, nothing fulfils it, or it is too complex.
@@ -73,7 +74,8 @@ class Compiler:
         beginning = self._find(source)
         if beginning is None:
             beginning = self._build(source, script.parts, param)
-            self._keep(source, beginning)
+            if keeps:
+                self._keep(source, beginning)
 
         def new_matcher() -> Grammar:
             return Matcher(

@@ -67,20 +67,22 @@ class Grammars:
         Raises:
             InvalidRequestError: What the caller wants cannot be enforced; `param` names the field.
         """
-        if guides_calls and self._compiler is not None:
+        if guides_calls:
             conversation = replace(conversation, tools=tuple(map(closed, conversation.tools)))
         if is_restrained(conversation):
             return self._compiled(conversation, thinks=thinks)
-        if guides_calls and self._compiler is not None and conversation.callable_tools:
+        if guides_calls and conversation.callable_tools:
             return self._guided(conversation, thinks=thinks)
         return None
 
-    def _compiled(self, conversation: Conversation, *, thinks: bool) -> NewGrammar:
+    def _compiled(
+        self, conversation: Conversation, *, thinks: bool, keeps: bool = True
+    ) -> NewGrammar:
         param = _param(conversation.constraint)
         compiler = self._checked(param)
         with _not_too_deep(param):
             script = answer_script(self._notation, self._forms, conversation, thinks=thinks)
-            return compiler.compile(script, param)
+            return compiler.compile(script, param, keeps=keeps)
 
     def _guided(self, conversation: Conversation, *, thinks: bool) -> NewGrammar | None:
         """Hold calls to as much as a grammar can say; nobody asked for it, so that none fails."""
@@ -100,7 +102,8 @@ class Grammars:
 
     def _can_enforce(self, tool: Tool, conversation: Conversation) -> bool:
         try:
-            self._compiled(replace(conversation, tools=(tool,)), thinks=False)
+            alone = replace(conversation, tools=(tool,))
+            self._compiled(alone, thinks=False, keeps=False)
         except InvalidRequestError:
             return False
         return True

@@ -21,20 +21,19 @@ def closed(tool: Tool) -> Tool:
     """
     if tool.strict:
         return tool
+    shown = tool.definition["function"]["parameters"]
     try:
-        parameters = rebuilt(dict(tool.parameters or {}), _closed)
+        parameters = rebuilt(dict(shown), _closed)
     except UnfitError:
         return tool
     if any(map(_combines, all_schemas(parameters))):
         return tool
-    if not tool.parameters:
-        parameters = {"type": "object", "properties": {}, "additionalProperties": False}
     return replace(tool, parameters=parameters)
 
 
 def opened(tool: Tool) -> Tool:
     """Return a tool whose arguments may be any object."""
-    return replace(tool, parameters={"type": "object"}, strict=False)
+    return replace(tool, parameters=None)
 
 
 def _combines(part: Schema) -> bool:
